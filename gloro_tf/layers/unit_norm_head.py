@@ -1,0 +1,56 @@
+"""A last layer whose columns have unit length."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="gloro_tf")
+class UnitNormHead(keras.layers.Layer):
+    """A dense layer of logits with L2-normalised columns: `logit_i = <w_i / ||w_i||, x> + b_i`.
+
+    The margin of classes `i` and `j` then stretches distances by at most `||w_i - w_j|| <= 2`.
+
+    Args:
+        units: int. Number of classes.
+        kernel_initializer: as in Keras. Defaults to `"orthogonal"`.
+        **kwargs: Base `keras.layers.Layer` arguments.
+
+    Reference:
+        [Singla et al., Improved deterministic l2 robustness](https://arxiv.org/abs/2108.04062)
+        (last-layer normalisation).
+    """
+
+    def __init__(self, units, kernel_initializer="orthogonal", **kwargs):
+        super().__init__(**kwargs)
+        if units < 1:
+            raise ValueError(f"`units` must be positive. Received: units={units}")
+        self.units = units
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.input_spec = keras.layers.InputSpec(ndim=2)
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(input_shape[-1], self.units),
+            initializer=self.kernel_initializer,
+            autocast=False,
+        )
+        self.bias = self.add_weight(
+            name="bias", shape=(self.units,), initializer="zeros", autocast=False
+        )
+
+    def call(self, inputs):
+        inputs = ops.cast(inputs, "float32")
+        return ops.matmul(inputs, self.unit_kernel()) + self.bias
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+    def unit_kernel(self):
+        """The kernel with columns of unit length, `(inputs, units)` float32."""
+        kernel = ops.convert_to_tensor(self.kernel)
+        return kernel / ops.sqrt(ops.sum(ops.square(kernel), axis=0, keepdims=True))
+
+    def get_config(self):
+        initializer = keras.initializers.serialize(self.kernel_initializer)
+        return {**super().get_config(), "units": self.units, "kernel_initializer": initializer}

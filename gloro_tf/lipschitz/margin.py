@@ -1,0 +1,76 @@
+"""From a traced model to the constants of its margins, `K[i, j]` for `logit_i - logit_j`."""
+
+import math
+
+import numpy as np
+from keras import ops
+
+from gloro_tf.lipschitz.factors import float64, gamma
+from gloro_tf.ops import round_up
+
+SQRT2 = 1.4142135623730951 * (1 + 1e-15)
+
+
+def margin_estimate(trace, classes, value_of):
+    """Differentiable `(classes, classes)` estimate; `value_of(factor)` gives each estimate.
+
+    With a final dense layer of columns `w_i` on a body of constant `L`, the entries are
+    `L * ||w_i - w_j||` (Leino et al., 2021, section 3); any other end gets `sqrt(2) * L`.
+    """
+    one = ops.ones((), dtype="float32")
+    body, head = trace.head()
+    constant = body.constant(value_of, ops.sqrt, one)
+    different = 1.0 - ops.eye(classes, dtype="float32")
+    if head is None:
+        return SQRT2 * constant * different
+    kernel = ops.cast(head.kernel(), "float32")
+    gram = ops.matmul(ops.transpose(kernel), kernel)
+    squares = ops.sum(ops.square(kernel), axis=0)
+    square = squares[:, None] + squares[None, :] - 2.0 * gram
+    positive = square > 0
+    distance = ops.sqrt(ops.where(positive, square, 1.0))
+    return constant * ops.where(positive, distance, 0.0) * different
+
+
+def margin_bound(trace, classes, value_of):
+    """Guaranteed float64 `(classes, classes)` constants."""
+    body, head = trace.head()
+    constant = body.constant(value_of)
+    depth = 2 * len(trace.steps) + 4
+    return round_up(constant * _head_distances(head, classes), depth)
+
+
+def _head_distances(head, classes):
+    if head is None:
+        return SQRT2 * (1.0 - np.eye(classes))
+    columns = float64(head.kernel()).T
+    scale = np.abs(columns).max(initial=0)
+    if scale == 0:
+        return np.zeros((classes, classes))
+    columns = columns / scale
+    rows = [np.sqrt(np.sum((columns - column) ** 2, axis=1)) for column in columns]
+    return round_up(np.stack(rows) * scale, columns.shape[1] + 8)
+
+
+def rounding_slack(trace, classes, value_of):
+    """Bounds the float32 error of every margin of the executed model.
+
+    Returns:
+        `(slope, offset)`, `(classes, classes)` float64 each: executed `logit_i - logit_j` differs
+        from the real one at `x` by at most `slope[i, j] * ||x|| + offset[i, j]`.
+    """
+    body, head = trace.head()
+    reach = body.reach(value_of)
+    if head is None:
+        slope, offset = SQRT2 * reach.error_slope, SQRT2 * reach.error_offset
+        return np.full((classes, classes), slope), np.full((classes, classes), offset)
+    distances = _head_distances(head, classes)
+    relative = gamma(head.fan_in() + 1)
+    lengths = np.linalg.norm(float64(head.kernel()), axis=0)
+    bias = np.zeros(classes) if head.bias is None else np.abs(float64(head.bias()))
+    slopes = relative * lengths * (reach.lipschitz + reach.error_slope)
+    offsets = relative * (lengths * (reach.offset + reach.error_offset) + bias)
+    slope = distances * reach.error_slope + slopes[:, None] + slopes[None, :]
+    offset = distances * reach.error_offset + offsets[:, None] + offsets[None, :]
+    offset = offset + head.rounding(value_of(head))[1] * math.sqrt(2)
+    return slope * (1 + 1e-9), offset * (1 + 1e-9)

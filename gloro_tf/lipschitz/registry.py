@@ -1,0 +1,102 @@
+"""The rule book: which layer stretches distances by how much. Closed unless a rule says so."""
+
+import keras
+
+_RULES = {}
+_ACTIVATIONS = {}
+
+
+class UnsupportedLayerError(TypeError):
+    """Raised for a layer, merge or activation whose Lipschitz constant no rule gives."""
+
+
+def register(layer_class):
+    """Registers the rule of a layer type.
+
+    The decorated function is called as `rule(layer, *input_shapes)`, shapes with the batch axis
+    first, and returns a float, a `Factor`, or a list of them whose product is the layer's
+    constant; for a layer of several inputs, a `Merge`. It must look at the layer's
+    configuration: the same type can stretch more or less (strides, slopes, axes).
+
+    Args:
+        layer_class: a `keras.layers.Layer` subclass, or the string `"module.Class"` of a Keras
+            operation.
+
+    Returns:
+        A decorator that returns its function unchanged.
+
+    Example:
+
+    ```python
+    @gloro_tf.lipschitz.register(Doubling)
+    def _(layer, input_shape):
+        return 2.0
+    ```
+    """
+
+    def decorator(rule):
+        _RULES[layer_class] = rule
+        return rule
+
+    return decorator
+
+
+def register_activation(function, constant=None, at_zero=0.0, terms=8):
+    """Registers the Lipschitz constant of an elementwise activation function.
+
+    Args:
+        function: callable, as passed to `activation=`.
+        constant: float. Supremum of the absolute slope, rounded up.
+        at_zero: float. Bound on the absolute value at zero.
+        terms: int. Rounding of one evaluation in units of 2**-24; 0 if exact.
+    """
+    _ACTIVATIONS[function] = (float(constant), abs(float(at_zero)), int(terms))
+
+
+def activation_entry(function, layer_name):
+    """Returns `(constant, at_zero, terms)` of an activation function, or raises."""
+    if function in _ACTIVATIONS:
+        return _ACTIVATIONS[function]
+    name = getattr(function, "__name__", repr(function))
+    raise UnsupportedLayerError(
+        f"No Lipschitz constant is known for activation '{name}' of layer '{layer_name}'. "
+        "If you know it, register it: "
+        f"`gloro_tf.lipschitz.register_activation({name}, constant=...)`."
+    )
+
+
+def rule_of(operation):
+    """Finds the rule of a layer or Keras operation.
+
+    A subclass inherits a rule only while it runs its parent's `call`: whoever overrides `call`
+    computes another function.
+    """
+    cls = type(operation)
+    key = f"{cls.__module__}.{cls.__name__}"
+    if not isinstance(operation, keras.layers.Layer):
+        if key in _RULES:
+            return _RULES[key]
+        raise UnsupportedLayerError(_unknown(operation, f'"{key}"'))
+    for base in cls.__mro__:
+        if base in _RULES:
+            if base is not cls and cls.call is not base.call:
+                raise UnsupportedLayerError(
+                    f"{cls.__name__} '{operation.name}' overrides `call` of {base.__name__}, whose "
+                    f"Lipschitz rule therefore may not hold. {_how_to(cls.__name__)}"
+                )
+            return _RULES[base]
+    raise UnsupportedLayerError(_unknown(operation, cls.__name__))
+
+
+def _unknown(operation, key):
+    return (
+        f"No Lipschitz rule is known for {type(operation).__name__} '{operation.name}'; none is "
+        f"ever assumed. {_how_to(key)}"
+    )
+
+
+def _how_to(key):
+    return (
+        "Register one: `@gloro_tf.lipschitz.register("
+        f"{key})` above `def rule(layer, input_shape): return <its Lipschitz constant>`."
+    )

@@ -1,0 +1,36 @@
+"""Cross-entropy with the bottom class."""
+
+import keras
+from keras import ops
+
+from gloro_tf.losses.base import CertifiedLoss, label_matrix
+
+
+@keras.saving.register_keras_serializable(package="gloro_tf")
+class Crossentropy(CertifiedLoss):
+    """Cross-entropy over the classes and bottom, which no label ever is.
+
+    `-log softmax([logits, bottom])[label]`.
+
+    Args:
+        temperature: float. Divides all `classes + 1` scores. Defaults to 1.
+        name: str.
+        **kwargs: Base `keras.losses.Loss` arguments.
+
+    Reference:
+        [Leino et al., Globally-Robust Neural Networks](https://arxiv.org/abs/2102.08452), sec. 4.
+    """
+
+    def __init__(self, temperature=1.0, name="crossentropy", **kwargs):
+        super().__init__(name=name, **kwargs)
+        if temperature <= 0:
+            raise ValueError(f"`temperature` must be positive. Received: temperature={temperature}")
+        self.temperature = temperature
+
+    def call(self, y_true, y_pred):
+        labels = label_matrix(y_true, y_pred.shape[-1] - 1)
+        log_softmax = ops.log_softmax(y_pred / self.temperature, axis=-1)
+        return -ops.sum(labels * log_softmax[:, :-1], axis=-1)
+
+    def get_config(self):
+        return {**super().get_config(), "temperature": self.temperature}

@@ -1,0 +1,45 @@
+"""EMMA: efficient margin maximisation."""
+
+import keras
+from keras import ops
+
+from gloro_tf.losses.base import MarginLoss
+
+
+@keras.saving.register_keras_serializable(package="gloro_tf")
+class EMMA(MarginLoss):
+    """Asks of each rival class only as much margin as the example can give it now.
+
+    With `d_i = logit_i - logit_label` and `g_i = epsilon * K[label, i]`, the share
+    `r_i = clip(-d_i / g_i, floor, 1)` is held constant, and the loss is
+    `log sum_i exp(d_i + r_i g_i)`. Classes beaten by the full margin ask for all of it, classes
+    beaten by less are pinned to a tie, and classes not beaten ask for next to none.
+
+    Args:
+        floor: float. Least share of the margin. Defaults to 0.01.
+        temperature: float. Divides the shifted differences; matters for networks whose scale is
+            fixed, such as stacks of `CholeskyDense`. Defaults to 1.
+        name: str.
+        **kwargs: Base `keras.losses.Loss` arguments.
+
+    Reference:
+        [Hu et al., Unlocking Deterministic Robustness Certification on ImageNet](
+        https://arxiv.org/abs/2301.12549), section 4; the floor is in the authors' code only.
+    """
+
+    def __init__(self, floor=0.01, temperature=1.0, name="emma", **kwargs):
+        super().__init__(name=name, **kwargs)
+        if not 0 <= floor <= 1:
+            raise ValueError(f"`floor` must lie in [0, 1]. Received: floor={floor}")
+        if temperature <= 0:
+            raise ValueError(f"`temperature` must be positive. Received: temperature={temperature}")
+        self.floor, self.temperature = floor, temperature
+
+    def from_margins(self, labels, logits, growth):
+        difference = logits - ops.sum(labels * logits, axis=-1, keepdims=True)
+        share = ops.clip(-difference / ops.maximum(growth, 1e-8), self.floor, 1.0)
+        shifted = difference + ops.stop_gradient(share) * growth
+        return ops.logsumexp(shifted / self.temperature, axis=-1)
+
+    def get_config(self):
+        return {**super().get_config(), "floor": self.floor, "temperature": self.temperature}

@@ -1,0 +1,57 @@
+"""Losses by name: `"emma"`, `"crossentropy"`, `"trades_kl.1.5"`, `"margin"`."""
+
+import difflib
+
+import keras
+
+from gloro_tf.losses.crossentropy import Crossentropy
+from gloro_tf.losses.emma import EMMA
+from gloro_tf.losses.static_margin import StaticMargin
+from gloro_tf.losses.trades import Trades
+
+_NAMES = {
+    "crossentropy": lambda value: Crossentropy(**_given(temperature=value)),
+    "trades": lambda value: Trades(**_given(weight=value)),
+    "trades_kl": lambda value: Trades(**_given(weight=value), kind="kl"),
+    "trades_ce": lambda value: Trades(**_given(weight=value), kind="ce"),
+    "margin": lambda value: StaticMargin(),
+    "emma": lambda value: EMMA(**_given(temperature=value)),
+}
+
+
+def _given(**kwargs):
+    return {k: v for k, v in kwargs.items() if v is not None}
+
+
+def get(identifier):
+    """Returns a loss object.
+
+    Args:
+        identifier: a loss object or callable, returned as it is, or one of `"crossentropy"`,
+            `"trades"`, `"trades_kl"`, `"trades_ce"`, `"margin"`, `"emma"`, optionally with a leading
+            `"sparse_"` (labels of both forms are always understood) and a trailing parameter
+            (`"trades_kl.1.5"`: the weight; `"crossentropy.2"`: the temperature;
+            `"emma.0.5"`: the temperature).
+
+    Raises:
+        ValueError: for an unknown name or a parameter that is no number.
+    """
+    if not isinstance(identifier, str):
+        return keras.losses.get(identifier) if isinstance(identifier, dict) else identifier
+    name, _, parameter = identifier.removeprefix("sparse_").partition(".")
+    if name not in _NAMES:
+        close = difflib.get_close_matches(name, _NAMES, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
+        raise ValueError(
+            f"`loss` must be a loss object or one of {sorted(_NAMES)}, with an optional parameter "
+            f"as in 'trades_kl.1.5'. Received: loss={identifier!r}.{hint}"
+        )
+    if parameter and name == "margin":
+        raise ValueError(f"'margin' takes no parameter. Received: loss={identifier!r}")
+    try:
+        value = float(parameter) if parameter else None
+    except ValueError:
+        raise ValueError(
+            f"The parameter of `loss` must be a number. Received: loss={identifier!r}"
+        ) from None
+    return _NAMES[name](value)

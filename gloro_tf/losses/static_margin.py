@@ -1,0 +1,24 @@
+"""The static all-class margin loss."""
+
+import keras
+from keras import ops
+
+from gloro_tf.losses.base import MarginLoss
+
+
+@keras.saving.register_keras_serializable(package="gloro_tf")
+class StaticMargin(MarginLoss):
+    """Cross-entropy after every rival has gained all it can within the radius.
+
+    `CE(logits + epsilon * K[label], label)`, with `K[label, label] = 0`.
+
+    Reference:
+        [Tsuzuku et al., Lipschitz-Margin Training](https://arxiv.org/abs/1802.04034), with pairwise
+        constants.
+    """
+
+    def __init__(self, name="margin", **kwargs):
+        super().__init__(name=name, **kwargs)
+
+    def from_margins(self, labels, logits, growth):
+        return -ops.sum(labels * ops.log_softmax(logits + growth, axis=-1), axis=-1)

@@ -1,0 +1,53 @@
+"""TRADES for certified models."""
+
+import keras
+from keras import ops
+
+from gloro_tf.losses.base import CertifiedLoss, label_matrix
+
+
+@keras.saving.register_keras_serializable(package="gloro_tf")
+class Trades(CertifiedLoss):
+    """Clean cross-entropy plus a weighted price for the probability of bottom.
+
+    With `q` the softmax of the logits and `p` that of logits and bottom, the price is
+    `KL([q, 0] || p) = -log(1 - p_bottom)` in its closed form, or the cross-entropy
+    `CE([q, 0], p) = H(q) - log(1 - p_bottom)`, which also sharpens `q`.
+
+    Args:
+        weight: float. Factor of the price. In a `GloroModel` it is read from the model's
+            `trades_weight` variable, which this value initialises and schedules move.
+        kind: `"kl"` or `"ce"`. Defaults to `"kl"`.
+        name: str.
+        **kwargs: Base `keras.losses.Loss` arguments.
+
+    Reference:
+        [Leino et al., Globally-Robust Neural Networks](https://arxiv.org/abs/2102.08452), sec. 4;
+        [Zhang et al., TRADES](https://arxiv.org/abs/1901.08573).
+    """
+
+    def __init__(self, weight=1.0, kind="kl", name="trades", **kwargs):
+        super().__init__(name=name, **kwargs)
+        if kind not in ("kl", "ce"):
+            raise ValueError(f"`kind` must be 'kl' or 'ce'. Received: kind={kind!r}")
+        if weight < 0:
+            raise ValueError(f"`weight` must not be negative. Received: weight={weight}")
+        self.weight, self.kind = float(weight), kind
+        self._variable = None
+
+    def bind(self, variable):
+        """Reads the weight from a variable of the model, so that it can be scheduled."""
+        self._variable = variable
+
+    def call(self, y_true, y_pred):
+        logits = y_pred[:, :-1]
+        labels = label_matrix(y_true, logits.shape[-1])
+        log_q = ops.log_softmax(logits, axis=-1)
+        price = ops.logsumexp(y_pred, axis=-1) - ops.logsumexp(logits, axis=-1)
+        if self.kind == "ce":
+            price = price - ops.sum(ops.exp(log_q) * log_q, axis=-1)
+        weight = self.weight if self._variable is None else self._variable
+        return -ops.sum(labels * log_q, axis=-1) + weight * price
+
+    def get_config(self):
+        return {**super().get_config(), "weight": self.weight, "kind": self.kind}

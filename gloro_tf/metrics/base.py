@@ -1,0 +1,81 @@
+"""What the metrics share."""
+
+import difflib
+
+import keras
+from keras import ops
+
+_NAMES = {}
+
+
+def named(*names):
+    """Registers a metric class under string shorthands."""
+
+    def decorator(cls):
+        _NAMES.update(dict.fromkeys(names, cls))
+        return cls
+
+    return decorator
+
+
+def get(identifier):
+    """Returns a metric: objects and Keras' own names as they are, ours from strings.
+
+    Ours are `"clean_accuracy"`, `"vra"`, `"rejection_rate"` and `"certified_radius"`;
+    `"vra.0.5"` is the VRA at radius 0.5.
+
+    Raises:
+        ValueError: for a string that looks like one of ours and is not.
+    """
+    if not isinstance(identifier, str):
+        return identifier
+    name, _, parameter = identifier.partition(".")
+    if name in _NAMES:
+        return _NAMES[name](float(parameter)) if parameter else _NAMES[name]()
+    close = difflib.get_close_matches(name, _NAMES, n=1)
+    if close:
+        raise ValueError(f"Unknown metric {identifier!r}. Did you mean '{close[0]}'?")
+    return identifier
+
+
+def true_class(y_true, classes):
+    """Labels as `(batch,)` int32, from integers or one-hot rows."""
+    if len(y_true.shape) == 2 and y_true.shape[-1] == classes and classes > 1:
+        return ops.cast(ops.argmax(y_true, axis=-1), "int32")
+    return ops.cast(ops.reshape(y_true, (-1,)), "int32")
+
+
+class RowMean(keras.metrics.Metric):
+    """A mean over examples, exact whatever the batch sizes.
+
+    Subclasses give one value per example in `values`.
+    """
+
+    def __init__(self, name=None, dtype=None, **kwargs):
+        super().__init__(name=name, dtype=dtype, **kwargs)
+        self.total = self.add_weight(name="total", initializer="zeros")
+        self.count = self.add_weight(name="count", initializer="zeros")
+
+    def values(self, y_true, y_pred):
+        raise NotImplementedError
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        values = ops.cast(self.values(y_true, ops.convert_to_tensor(y_pred)), self.dtype)
+        weights = ops.ones_like(values)
+        if sample_weight is not None:
+            weights = ops.cast(ops.reshape(sample_weight, (-1,)), self.dtype)
+        self.total.assign_add(ops.sum(values * weights))
+        self.count.assign_add(ops.sum(weights))
+
+    def result(self):
+        return ops.divide_no_nan(self.total, self.count)
+
+
+class RadiusMetric(RowMean):
+    """Base class of metrics that need more than the decision at the model's own radius.
+
+    Where `needs_constants` is true, `GloroModel` calls them with `y_pred` of shape
+    `(batch, 3 * classes)`; see `gloro_tf.margins.pack`.
+    """
+
+    needs_constants = False

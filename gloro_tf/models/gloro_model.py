@@ -1,0 +1,356 @@
+"""The certified wrapper around a model of logits."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from gloro_tf import losses as losses_module
+from gloro_tf import metrics as metrics_module
+from gloro_tf.lipschitz import api, graph, margin, report
+from gloro_tf.lipschitz.rules_activations import refuse_softmax
+from gloro_tf.margins import FrozenMargins, pack, top_class, with_bottom
+from gloro_tf.models import checks
+from gloro_tf.models.certificate import (
+    Certificate,
+    check_precision,
+    fingerprint,
+    full_precision,
+)
+
+
+@keras.saving.register_keras_serializable(package="gloro_tf")
+class GloroModel(keras.Model):
+    """A classifier that carries proofs: `classes + 1` scores, the last of them bottom.
+
+    Bottom is the best score any rival class can reach within `epsilon` (L2): with `j` the predicted
+    class, `max_{i != j} logit_i + epsilon * K[j, i]`, where `K[j, i]` bounds the Lipschitz constant
+    of `logit_i - logit_j`. Where a class is the strict maximum of a row, no input within `epsilon`
+    is labelled otherwise.
+
+    While training, `K` is an *estimate* from power iterates that the model keeps. `freeze()`
+    replaces it by a *bound*; only a frozen model certifies, and a change of weights ends that.
+
+    Args:
+        inputs, outputs: tensors of a functional model that ends in logits.
+        epsilon: float. The radius, in L2 and in the units of the input.
+        model: instead of `inputs` and `outputs`, a functional or sequential model of logits.
+        power_iterations: int. Power iterations in each training step. Defaults to 2.
+        name: str.
+
+    Example:
+
+    ```python
+    net = gloro_tf.models.ConvNet("2C2F", (28, 28, 1), 10)
+    model = gloro_tf.GloroModel(model=net, epsilon=0.3)
+    model.compile("adam", loss="trades_kl.1.5", metrics=["clean_accuracy", "vra"])
+    model.fit(x_train, y_train, epochs=10)
+    labels, radii, certified = model.freeze().certify(x_test)
+    ```
+
+    Raises:
+        UnsupportedLayerError: if a layer has no Lipschitz rule.
+        ValueError: if `epsilon` is not positive, or the model does not end in logits.
+
+    Reference:
+        [Leino et al., Globally-Robust Neural Networks](https://arxiv.org/abs/2102.08452).
+    """
+
+    def __init__(
+        self, inputs=None, outputs=None, epsilon=None, *, model=None, power_iterations=2, **kwargs
+    ):
+        kwargs.pop("dtype", None)
+        epsilon = checks.check_epsilon(epsilon)
+        super().__init__(dtype="float32", **kwargs)
+        self.logits_model = checks.as_logits_model(inputs, outputs, model)
+        self.classes = int(self.logits_model.output_shape[-1])
+        self.power_iterations = power_iterations
+        self._trace = graph.trace(self.logits_model)
+        refuse_softmax(self._trace)
+        self._is_frozen, self._warned = False, False
+        self._constant_metrics = []
+        self._make_variables(epsilon)
+        self.built = True
+
+    def _make_variables(self, epsilon):
+        table = (self.classes, self.classes)
+        self._epsilon = self._state("epsilon", (), epsilon)
+        self.epsilon_scale = self._state("epsilon_scale", (), 1.0)
+        self.trades_weight = self._state("trades_weight", (), 1.0)
+        self._frozen_flag = self._state("frozen", (), 0, "int32")
+        self._fingerprint = self._state("fingerprint", (8,), 0, "int32")
+        names = ("frozen_growth", "frozen_slope", "frozen_offset")
+        self._tables = [self._state(name, table, np.inf) for name in names]
+        self._factors = self._trace.factors()
+        self._iterates = {}
+        for number, factor in enumerate(self._factors):
+            if factor.iterate_shape is not None:
+                start = api.initial_iterate(factor, seed=number)
+                name = f"iterate_{number}"
+                self._iterates[id(factor)] = self._state(name, start.shape, start)
+        self._iterate_list = list(self._iterates.values())
+
+    def _state(self, name, shape, value, dtype="float32"):
+        return self.add_weight(
+            name=name,
+            shape=shape,
+            initializer=lambda shape, dtype=None: ops.cast(
+                ops.broadcast_to(ops.convert_to_tensor(value), shape), dtype
+            ),
+            dtype=dtype,
+            trainable=False,
+            autocast=False,
+            aggregation="only_first_replica",
+        )
+
+    def build(self, input_shape):
+        self.built = True
+
+    def call(self, inputs, training=False):
+        logits = ops.cast(self.logits_model(inputs, training=training), "float32")
+        if training:
+            self._advance()
+            return with_bottom(logits, self._estimate(), self._epsilon * self.epsilon_scale)
+        if self._is_frozen:
+            return self._frozen_tables().with_bottom(logits, inputs, self._epsilon)
+        return with_bottom(logits, self._estimate(), self._epsilon)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.classes + 1)
+
+    # ---- the estimate, for training
+
+    def _advance(self):
+        for factor in self._factors:
+            if id(factor) in self._iterates:
+                variable = self._iterates[id(factor)]
+                variable.assign(factor.advance(variable.value, self.power_iterations))
+
+    def _factor_estimates(self):
+        values = {}
+        for factor in self._factors:
+            variable = self._iterates.get(id(factor))
+            values[id(factor)] = factor.estimate(None if variable is None else variable.value)
+        return values
+
+    def _estimate(self):
+        """The differentiable `(classes, classes)` margin constants at the current iterates."""
+        values = self._factor_estimates()
+        return margin.margin_estimate(self._trace, self.classes, lambda f: values[id(f)])
+
+    def layer_estimates(self):
+        """Returns `{layer name: estimate}` at the current iterates, and `"model"`; floats."""
+        values = {k: float(ops.convert_to_numpy(v)) for k, v in self._factor_estimates().items()}
+        rows = report.make_report(self._trace, values, values)
+        return {row.layer: row.estimate for row in rows.rows} | {"model": rows.estimate}
+
+    def refresh_iterates(self, iterations=50):
+        """Moves the power iterates on, so that the estimate converges; returns self."""
+        for factor in self._factors:
+            if id(factor) in self._iterates:
+                variable = self._iterates[id(factor)]
+                variable.assign(factor.advance(ops.convert_to_tensor(variable), iterations))
+        return self
+
+    # ---- training, plain Keras
+
+    @property
+    def epsilon(self):
+        """The radius at which the bottom column decides (float, assignable)."""
+        return float(ops.convert_to_numpy(self._epsilon))
+
+    @epsilon.setter
+    def epsilon(self, value):
+        self._epsilon.assign(checks.check_epsilon(value))
+
+    def compile(self, optimizer="adam", loss="crossentropy", metrics=None, **kwargs):
+        """Configures training; see `keras.Model.compile`.
+
+        Args:
+            optimizer: as in Keras.
+            loss: a name (`gloro_tf.losses.get`), one of `gloro_tf.losses`, or any Keras loss, which
+                then sees the `classes + 1` scores.
+            metrics: list of names (`gloro_tf.metrics.get`), metrics of `gloro_tf.metrics`, or Keras
+                metrics. Defaults to clean accuracy and VRA.
+        """
+        metrics = ["clean_accuracy", "vra"] if metrics is None else metrics
+        loss, metrics = losses_module.get(loss), [metrics_module.get(m) for m in metrics]
+        for metric in self._constant_metrics:
+            self._tracker.untrack(metric)
+        plain = [m for m in metrics if not getattr(m, "needs_constants", False)]
+        self._constant_metrics = [m for m in metrics if getattr(m, "needs_constants", False)]
+        if isinstance(loss, losses_module.Trades):
+            self.trades_weight.assign(loss.weight)
+            loss.bind(self.trades_weight)
+        super().compile(optimizer=optimizer, loss=loss, metrics=plain, **kwargs)
+        self._margin_loss = isinstance(loss, losses_module.MarginLoss)
+        self._compile_config.config["metrics"] = metrics
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Keras' own, with the margin constants for the losses and metrics that need them."""
+        logits = y_pred[:, :-1]
+        if self._constant_metrics:
+            growth, slack = self._rows(logits, x, training)
+            packed = ops.stop_gradient(pack(logits, growth, slack))
+            for metric in self._constant_metrics:
+                metric.update_state(y, packed, sample_weight=sample_weight)
+        if self._margin_loss:
+            scale = self.epsilon_scale if training else 1.0
+            labels = losses_module.label_matrix(y, self.classes)
+            constants = self._tables[0] if self._is_frozen and not training else self._estimate()
+            growth = self._epsilon * scale * ops.matmul(labels, constants)
+            y_pred = ops.concatenate([logits, growth], axis=-1)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def _rows(self, logits, inputs, training):
+        if self._is_frozen and not training:
+            return self._frozen_tables().rows(logits, inputs)
+        growth = ops.take(self._estimate(), top_class(logits), axis=0)
+        return growth, ops.zeros_like(logits)
+
+    def fit(self, x=None, y=None, **kwargs):
+        """Trains as `keras.Model.fit` does; ends a frozen state first, and checks arrays."""
+        checks.check_arrays(x, y, self.classes, training=True)
+        self.unfreeze()
+        return super().fit(x, y, **kwargs)
+
+    def evaluate(self, x=None, y=None, **kwargs):
+        """Evaluates as `keras.Model.evaluate` does: with the bound if frozen, else the estimate."""
+        checks.check_arrays(x, y, self.classes, training=False)
+        self._check_fresh()
+        if not self._is_frozen:
+            self.refresh_iterates()
+        with full_precision():
+            return super().evaluate(x, y, **kwargs)
+
+    def predict(self, x, **kwargs):
+        """Returns `(n, classes + 1)` scores; see the class. Warns once if they are estimates."""
+        self._check_fresh()
+        if not self._is_frozen and not self._warned:
+            self._warned = True
+            checks.warn_unfrozen()
+        with full_precision():
+            return super().predict(x, **kwargs)
+
+    # ---- the bound, for certificates
+
+    @property
+    def is_frozen(self):
+        """Whether a bound is stored."""
+        return self._is_frozen
+
+    def freeze(self, verbose=0):
+        """Computes the guaranteed bound and stores it; returns self.
+
+        Args:
+            verbose: int. 1 shows a progress bar over the layers. Defaults to 0.
+
+        Raises:
+            ValueError: if a weight is NaN or infinite, or a layer computes in 16 bits.
+        """
+        check_precision(self.logits_model)
+        values = api.bounds_of(self._trace, verbose)
+        constants = margin.margin_bound(self._trace, self.classes, lambda f: values[id(f)])
+        slack = margin.rounding_slack(self._trace, self.classes, lambda f: values[id(f)])
+        tables = FrozenMargins.from_bound(constants, *slack)
+        for variable, table in zip(
+            self._tables, (tables.growth, tables.slope, tables.offset), strict=True
+        ):
+            variable.assign(checks.float32_up(table))
+        self._fingerprint.assign(self._current_fingerprint())
+        self._set_frozen(True)
+        return self
+
+    def unfreeze(self):
+        """Forgets the stored bound; returns self."""
+        if self._is_frozen:
+            self._set_frozen(False)
+        return self
+
+    def _set_frozen(self, value):
+        self._frozen_flag.assign(int(value))
+        self._is_frozen = value
+        # Compiled functions hold the branch that `call` took when they were traced.
+        self.train_function = self.test_function = self.predict_function = None
+
+    def _current_fingerprint(self):
+        return fingerprint([*self.logits_model.variables, *self._tables])
+
+    def _check_fresh(self):
+        stored = ops.convert_to_numpy(self._fingerprint)
+        if self._is_frozen and not np.array_equal(stored, self._current_fingerprint()):
+            raise RuntimeError(
+                "The weights changed since `freeze()`, so the stored bound no longer holds for "
+                "them. Call `freeze()` again."
+            )
+
+    def _frozen_tables(self):
+        return FrozenMargins(*self._tables)
+
+    def certify(self, x, batch_size=256, verbose=0):
+        """Certifies a batch of inputs.
+
+        Args:
+            x: `(n, ...)` array in the units of the training data.
+            batch_size: int. Defaults to 256.
+            verbose: int or str. As in `keras.Model.predict`.
+
+        Returns:
+            `Certificate(label, radius, certified)`. No input within `radius` of `x` (L2, strictly
+            positive for any promise) gets another label when executed in float32. An input with
+            NaN or infinity has radius 0.
+
+        Raises:
+            RuntimeError: if the model is not frozen, or its weights changed since.
+            ValueError: if a layer computes in 16 bits.
+        """
+        if not self._is_frozen:
+            raise RuntimeError(
+                "Only a frozen model certifies: an estimate is no proof. Call `freeze()` first."
+            )
+        self._check_fresh()
+        check_precision(self.logits_model)
+        x = np.asarray(x)
+        with full_precision():
+            logits = self.logits_model.predict(x, batch_size=batch_size, verbose=verbose)
+        tables = FrozenMargins(*[ops.convert_to_numpy(t).astype("float64") for t in self._tables])
+        label, radius = tables.radius(logits, checks.lengths(x))
+        return Certificate(label, radius, radius > self.epsilon)
+
+    def margin_lipschitz(self, kind="bound"):
+        """Returns `K`, `(classes, classes)` float64: `K[i, j]` is for `logit_i - logit_j`.
+
+        Args:
+            kind: `"bound"` (guaranteed) or `"estimate"` (converged power iteration, from below).
+        """
+        if kind == "bound":
+            values = api.bounds_of(self._trace)
+            return margin.margin_bound(self._trace, self.classes, lambda f: values[id(f)])
+        if kind != "estimate":
+            raise ValueError(f"`kind` must be 'bound' or 'estimate'. Received: kind={kind!r}")
+        self.refresh_iterates()
+        return ops.convert_to_numpy(self._estimate()).astype("float64")
+
+    def lipschitz_report(self, iterations=200, verbose=0):
+        """Returns a `gloro_tf.lipschitz.Report`: per layer, estimate, bound and gap."""
+        estimates = api.estimates_of(self._trace, iterations)
+        bounds = api.bounds_of(self._trace, verbose)
+        return report.make_report(self._trace, estimates, bounds)
+
+    # ---- saving
+
+    def load_own_variables(self, store):
+        super().load_own_variables(store)
+        self._set_frozen(bool(ops.convert_to_numpy(self._frozen_flag)))
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "epsilon": self.epsilon,
+            "power_iterations": self.power_iterations,
+            "model": keras.saving.serialize_keras_object(self.logits_model),
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        net = keras.saving.deserialize_keras_object(config.pop("model"), custom_objects)
+        return cls(model=net, **config)

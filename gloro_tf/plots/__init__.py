@@ -1,0 +1,7 @@
+"""Pictures of what a certified model promises; each returns a matplotlib `Figure`."""
+
+from gloro_tf.plots.curve import certified_accuracy
+from gloro_tf.plots.grid import examples
+from gloro_tf.plots.histogram import margins
+
+__all__ = ["certified_accuracy", "examples", "margins"]
