@@ -4,7 +4,7 @@ A user trains with plain `model.fit`; each prediction then comes with a radius i
 perturbation can change it. Start with `GloroModel` and `models.ConvNet`.
 """
 
-from gloro_tf import callbacks, data, layers, lipschitz, losses, margins, metrics, models, ops
+from gloro_tf import callbacks, data, layers, lipschitz, losses, margins, metrics, models, ops, plots, training
 from gloro_tf._version import __version__
 from gloro_tf.models import Certificate, GloroModel
 
@@ -21,4 +21,6 @@ __all__ = [
     "metrics",
     "models",
     "ops",
+    "plots",
+    "training",
 ]

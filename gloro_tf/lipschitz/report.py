@@ -43,11 +43,16 @@ class Report:
         return {"layers": layers, "estimate": self.estimate, "bound": self.bound}
 
 
-def make_report(trace, estimates, bounds):
-    """Builds a report from `id -> value` tables of a trace's factors."""
+def make_report(trace, estimates, bounds, keep=None):
+    """Builds a report from `id -> value` tables of a trace's factors.
+
+    `keep`, a set of ids, leaves out the layers that have none of those factors.
+    """
     rows = []
     for step in trace.steps:
         if isinstance(step.rule, Merge):
+            continue
+        if keep is not None and not any(id(f) in keep for f in step.rule):
             continue
         row = Row(
             step.operation.name,

@@ -6,16 +6,19 @@ from keras import ops
 
 from gloro_tf import losses as losses_module
 from gloro_tf import metrics as metrics_module
-from gloro_tf.lipschitz import api, graph, margin, report
+from gloro_tf.lipschitz import Constant, api, graph, margin, report
 from gloro_tf.lipschitz.rules_activations import refuse_softmax
 from gloro_tf.margins import FrozenMargins, pack, top_class, with_bottom
 from gloro_tf.models import checks
+from gloro_tf.models._compiled import compiled
 from gloro_tf.models.certificate import (
     Certificate,
     check_precision,
     fingerprint,
     full_precision,
 )
+
+REFRESH_CHUNK = 10
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
@@ -66,7 +69,7 @@ class GloroModel(keras.Model):
         self.power_iterations = power_iterations
         self._trace = graph.trace(self.logits_model)
         refuse_softmax(self._trace)
-        self._is_frozen, self._warned = False, False
+        self._is_frozen, self._warned, self._refresh = False, False, None
         self._constant_metrics = []
         self._make_variables(epsilon)
         self.built = True
@@ -140,16 +143,22 @@ class GloroModel(keras.Model):
     def layer_estimates(self):
         """Returns `{layer name: estimate}` at the current iterates, and `"model"`; floats."""
         values = {k: float(ops.convert_to_numpy(v)) for k, v in self._factor_estimates().items()}
-        rows = report.make_report(self._trace, values, values)
+        moving = {id(f) for f in self._factors if not isinstance(f, Constant)}
+        rows = report.make_report(self._trace, values, values, keep=moving)
         return {row.layer: row.estimate for row in rows.rows} | {"model": rows.estimate}
 
     def refresh_iterates(self, iterations=50):
         """Moves the power iterates on, so that the estimate converges; returns self."""
-        for factor in self._factors:
-            if id(factor) in self._iterates:
-                variable = self._iterates[id(factor)]
-                variable.assign(factor.advance(ops.convert_to_tensor(variable), iterations))
+        if self._refresh is None:
+            self._refresh = compiled(self._moved_iterates, self.variables)
+        for _ in range(-(-iterations // REFRESH_CHUNK)):
+            for variable, value in zip(self._iterate_list, self._refresh(), strict=True):
+                variable.assign(value)
         return self
+
+    def _moved_iterates(self):
+        pairs = [(f, self._iterates[id(f)]) for f in self._factors if id(f) in self._iterates]
+        return [f.advance(ops.convert_to_tensor(v), REFRESH_CHUNK) for f, v in pairs]
 
     # ---- training, plain Keras
 
@@ -337,6 +346,12 @@ class GloroModel(keras.Model):
         return report.make_report(self._trace, estimates, bounds)
 
     # ---- saving
+
+    def compile_from_config(self, config):
+        config = keras.saving.deserialize_keras_object(config)
+        self.compile(**config)
+        if self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)
 
     def load_own_variables(self, store):
         super().load_own_variables(store)

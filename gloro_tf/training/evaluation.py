@@ -1,0 +1,59 @@
+"""What a finished run reports."""
+
+import platform
+
+import keras
+import numpy as np
+from keras import ops
+
+from gloro_tf._version import __version__
+from gloro_tf.data import to_float
+from gloro_tf.margins import certified_radius
+
+RADII = (36 / 255, 72 / 255, 108 / 255, 0.3, 1.0, 1.58)
+
+
+def evaluate(model, x, y, batch_size=256):
+    """Certifies a test set with a frozen model.
+
+    Returns:
+        `(results, certificate)`: a dict for JSON with clean accuracy and, for each radius, VRA by
+        the bound (what is promised) and by the estimate (what it costs), and the `Certificate`.
+    """
+    x = to_float(x)
+    certificate = model.certify(x, batch_size=batch_size)
+    right = certificate.label == y
+    logits = model.logits_model.predict(x, batch_size=batch_size, verbose=0)
+    constants = model.margin_lipschitz("estimate").astype("float32")
+    estimated = ops.convert_to_numpy(certified_radius(logits.astype("float32"), constants))
+    rows = [
+        {
+            "epsilon": radius,
+            "vra_bound": float(np.mean(right & (certificate.radius > radius))),
+            "vra_estimate": float(np.mean(right & (estimated > radius))),
+        }
+        for radius in sorted({*RADII, model.epsilon})
+    ]
+    results = {
+        "examples": len(y),
+        "epsilon": model.epsilon,
+        "clean_accuracy": float(np.mean(right)),
+        "rejection_rate": float(1 - np.mean(certificate.certified)),
+        "mean_certified_radius": float(np.mean(np.where(right, certificate.radius, 0.0))),
+        "vra": rows,
+    }
+    return results, certificate
+
+
+def versions():
+    """Versions of what a number depends on."""
+    backend = keras.backend.backend()
+    module = __import__(backend)
+    return {
+        "gloro_tf": __version__,
+        "keras": keras.__version__,
+        "backend": f"{backend} {module.__version__}",
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {platform.system()}",
+    }

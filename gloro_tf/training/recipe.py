@@ -1,0 +1,111 @@
+"""A set of training choices."""
+
+import dataclasses
+import difflib
+import importlib.util
+import pathlib
+
+import keras
+
+from gloro_tf import losses
+from gloro_tf.callbacks import Schedule
+from gloro_tf.data import augmentation as augmentations
+
+OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "nadam": keras.optimizers.Nadam,
+    "sgd": lambda rate, **kwargs: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, **kwargs),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what a training run computes; equal recipes give equal weights.
+
+    Args:
+        dataset: str. As in `gloro_tf.data.load`.
+        model: str. As in `gloro_tf.models.build`.
+        epsilon: float. The radius to certify, L2, pixels in [0, 1].
+        loss: str. As in `gloro_tf.losses.get`.
+        epochs, batch_size, seed: int.
+        optimizer: `"adam"`, `"adamw"`, `"nadam"` or `"sgd"` (Nesterov momentum 0.9).
+        learning_rate: float. What `learning_rate_schedule` multiplies.
+        learning_rate_schedule, epsilon_schedule, trades_schedule: str. As in
+            `gloro_tf.callbacks.Schedule`; the last sets the weight of a TRADES loss, `""` leaves it.
+        augmentation: str. As in `gloro_tf.data.augmentation.get`.
+        clip_norm: float. Global gradient norm to clip at; 0 for none.
+        power_iterations: int. Per training step.
+        validation: float. Fraction of the training images held out to watch progress on.
+        image_size: int. Side to which folders of images are resized; 0 keeps theirs.
+
+    Raises:
+        ValueError: naming the field, the value received and what is possible.
+    """
+
+    dataset: str = "digits"
+    model: str = "2C2F"
+    epsilon: float = 0.3
+    loss: str = "crossentropy"
+    epochs: int = 60
+    batch_size: int = 128
+    optimizer: str = "adam"
+    learning_rate: float = 2e-3
+    learning_rate_schedule: str = "0.1 linear 5% 1 cosine 100% 0"
+    epsilon_schedule: str = "0.1 linear 50% 1.5"
+    trades_schedule: str = ""
+    augmentation: str = "none"
+    clip_norm: float = 0.0
+    power_iterations: int = 2
+    validation: float = 0.1
+    image_size: int = 0
+    seed: int = 0
+
+    def __post_init__(self):
+        for field in ("epochs", "batch_size"):
+            _require(getattr(self, field) >= 1, field, getattr(self, field), "at least 1")
+        for field in ("epsilon", "learning_rate"):
+            _require(getattr(self, field) > 0, field, getattr(self, field), "positive")
+        for field in ("clip_norm", "image_size", "seed", "power_iterations"):
+            _require(getattr(self, field) >= 0, field, getattr(self, field), "at least 0")
+        _require(0 <= self.validation < 1, "validation", self.validation, "in [0, 1)")
+        one_of = f"one of {sorted(OPTIMIZERS)}"
+        _require(self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, one_of)
+        losses.get(self.loss)
+        augmentations.get(self.augmentation)
+        for text in (self.learning_rate_schedule, self.epsilon_schedule):
+            Schedule(text)
+        if self.trades_schedule:
+            Schedule(self.trades_schedule)
+
+    @classmethod
+    def load(cls, name):
+        """Reads `RECIPE` from a Python file.
+
+        Args:
+            name: a path that ends in `.py`, or the name of a recipe of the zoo.
+        """
+        path = pathlib.Path(name)
+        if path.suffix != ".py":
+            folder = pathlib.Path(importlib.util.find_spec("zoo.recipes").origin).parent
+            path = folder / f"{name}.py"
+            known = sorted(p.stem for p in folder.glob("[a-z]*.py"))
+            close = difflib.get_close_matches(str(name), known, n=1)
+            hint = f" Did you mean '{close[0]}'?" if close else ""
+            _require(path.exists(), "recipe", name, f"one of {known} or a path to a .py file.{hint}")
+        if not path.exists():
+            raise FileNotFoundError(f"`recipe` must be a file. Received: recipe={str(path)!r}")
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module.RECIPE
+
+    def make_optimizer(self):
+        """Returns the optimiser; schedules move its learning rate."""
+        kwargs = {"global_clipnorm": self.clip_norm} if self.clip_norm else {}
+        return OPTIMIZERS[self.optimizer](self.learning_rate, **kwargs)
+
+
+def _require(condition, field, value, must):
+    if not condition:
+        raise ValueError(f"`{field}` must be {must}. Received: {field}={value!r}")

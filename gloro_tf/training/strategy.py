@@ -1,0 +1,49 @@
+"""Where a model lives: one device, or a copy on each."""
+
+import contextlib
+import os
+
+import keras
+
+NAMES = ("auto", "one", "mirrored")
+
+
+def placement(name="auto"):
+    """Returns the context in which a model must be created, compiled and fitted.
+
+    Args:
+        name: `"one"`; `"mirrored"` (a replica on every visible device: `tf.distribute` on
+            TensorFlow, `keras.distribution.DataParallel` on JAX); or `"auto"`, mirrored where there
+            are several accelerators.
+
+    Raises:
+        ValueError: for another name, several workers, or a backend that has no replicas.
+    """
+    if name not in NAMES:
+        raise ValueError(f"`strategy` must be one of {NAMES}. Received: strategy={name!r}")
+    if "TF_CONFIG" in os.environ and name != "one":
+        raise ValueError(
+            "`strategy` covers one machine: Keras' `fit` does not support multi-worker TensorFlow. "
+            "Received: TF_CONFIG in the environment. Unset it, or pass --strategy=one."
+        )
+    if name == "one":
+        return contextlib.nullcontext()
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        return _tensorflow(name)
+    if backend == "jax":
+        several = keras.distribution.get_device_count() > 1
+        return keras.distribution.DataParallel().scope() if several else contextlib.nullcontext()
+    if name == "mirrored":
+        raise ValueError("`strategy` 'mirrored' needs TensorFlow or JAX. Received: torch.")
+    return contextlib.nullcontext()
+
+
+def _tensorflow(name):
+    import tensorflow as tf
+
+    gpus = tf.config.list_logical_devices("GPU")
+    devices = gpus or tf.config.list_logical_devices("CPU")
+    if name == "auto" and len(gpus) < 2:
+        return contextlib.nullcontext()
+    return tf.distribute.MirroredStrategy([device.name for device in devices]).scope()

@@ -1,0 +1,1 @@
+"""The zoo: recipes, and models whose numbers anyone can recompute."""
