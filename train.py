@@ -9,8 +9,10 @@ continues when the same command is given again.
 """
 
 import dataclasses
+import shlex
+import sys
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from gloro_tf.training import Recipe, run
 from gloro_tf.training.run import summary
@@ -27,6 +29,7 @@ flags.DEFINE_bool("download", False, "Whether a data set may be fetched.")
 flags.DEFINE_enum("strategy", "auto", NAMES, "One device, or a replica on each.")
 flags.DEFINE_bool("mixed_precision", False, "Train layers in bfloat16.")
 flags.DEFINE_bool("resume", True, "Continue a run of the same recipe in the workdir.")
+flags.DEFINE_float("checkpoint_seconds", 5.0, "Least time between checkpoints; 0: each epoch.")
 flags.DEFINE_integer("verbose", 2, "0 silent, 1 progress bar, 2 a line an epoch.")
 
 
@@ -47,11 +50,20 @@ def main(argv):
             strategy=FLAGS.strategy,
             mixed_precision=FLAGS.mixed_precision,
             resume=FLAGS.resume,
+            checkpoint_seconds=FLAGS.checkpoint_seconds,
             verbose=FLAGS.verbose,
         )
-    except (ValueError, FileNotFoundError) as error:
+    except KeyboardInterrupt:
+        print(f"\ntrain.py: interrupted. To continue: {_command()}", file=sys.stderr)
+        raise SystemExit(130) from None
+    except (ValueError, FileNotFoundError, FloatingPointError, ImportError) as error:
+        logging.debug("The cause:", exc_info=True)
         raise SystemExit(f"train.py: {error}") from error
     print(summary(report, workdir))
+
+
+def _command():
+    return shlex.join(["python", *sys.argv])
 
 
 if __name__ == "__main__":

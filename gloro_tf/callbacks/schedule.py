@@ -1,6 +1,8 @@
 """A small language of schedules."""
 
 import dataclasses
+import difflib
+import itertools
 import math
 
 _SHAPES = {
@@ -25,8 +27,9 @@ class Schedule:
     `"0.1 linear 50% 1.5"` starts at 0.1, moves in a line until half of training to 1.5, and stays
     there. Segments chain: `"0 linear 5 1 cosine 100% 0"` warms up for 5 epochs. The text is
     `VALUE (SHAPE TIME VALUE)*`, with `SHAPE` one of `constant`, `linear`, `cosine`, `exponential`,
-    `log`, and `TIME` an epoch or a percentage of training. A schedule is a function of the
-    position alone, so a resumed run continues it exactly, and every end value is met exactly.
+    `log`, and `TIME` an epoch or a percentage of training; `constant` jumps to its value at the
+    end. A schedule is a function of the position alone, so a resumed run continues it exactly, and
+    every end value is met exactly.
 
     Args:
         text: str, or a number for a constant.
@@ -43,39 +46,42 @@ class Schedule:
     text: str
 
     def __post_init__(self):
-        object.__setattr__(self, "text", str(self.text))
+        object.__setattr__(self, "text", str(self.text).strip())
         words = self.text.split()
         if len(words) % 3 != 1:
             raise ValueError(self._wrong("it must be VALUE (SHAPE TIME VALUE)*"))
         start, segments = self._number(words[0]), []
         for shape, time, value in zip(words[1::3], words[2::3], words[3::3], strict=True):
             if shape not in _SHAPES:
-                raise ValueError(self._wrong(f"'{shape}' is none of {sorted(_SHAPES)}"))
-            percent = time.endswith("%")
-            when = self._number(time.rstrip("%")) / (100 if percent else 1)
-            segments.append((shape, percent, when, self._number(value)))
+                close = difflib.get_close_matches(shape, _SHAPES, n=1)
+                hint = f"; did you mean '{close[0]}'?" if close else ""
+                raise ValueError(self._wrong(f"'{shape}' is none of {sorted(_SHAPES)}{hint}"))
+            when = self._number(time.removesuffix("%"))
+            segments.append((shape, time.endswith("%"), when, self._number(value)))
         object.__setattr__(self, "_start", start)
-        object.__setattr__(self, "_segments", segments)
-        self._check(start, segments)
+        object.__setattr__(self, "_segments", tuple(segments))
+        self._check(start)
 
-    def _check(self, start, segments):
-        value = start
-        for shape, percent, when, end in segments:
+    def _check(self, value):
+        for shape, percent, when, end in self._segments:
             if shape == "exponential" and not (value > 0 and end > 0):
                 raise ValueError(self._wrong("exponential segments need positive values"))
-            if when <= 0 or (percent and when > 1):
+            if when <= 0 or (percent and when > 100):
                 raise ValueError(self._wrong("times must be positive and at most 100%"))
             value = end
         for kind in (True, False):
-            times = [when for _, percent, when, _ in segments if percent is kind]
+            times = [when for _, percent, when, _ in self._segments if percent is kind]
             if times != sorted(set(times)):
                 raise ValueError(self._wrong("times must increase"))
 
     def _number(self, word):
         try:
-            return float(word)
+            number = float(word)
         except ValueError:
-            raise ValueError(self._wrong(f"'{word}' is not a number")) from None
+            number = math.nan
+        if not math.isfinite(number):
+            raise ValueError(self._wrong(f"'{word}' is not a number"))
+        return number
 
     def _wrong(self, reason):
         return (
@@ -83,18 +89,39 @@ class Schedule:
             "'1 constant 50% 1 exponential 100% 0.001' or just '1.0'."
         )
 
+    def turning_points(self, epochs):
+        """The epochs at which segments end, in a run of so many epochs.
+
+        Args:
+            epochs: int. Epochs of the whole run.
+
+        Raises:
+            ValueError: if they do not increase, as can happen where epochs and percentages mix.
+        """
+        times = [w * epochs / 100 if percent else w for _, percent, w, _ in self._segments]
+        if any(b <= a for a, b in itertools.pairwise(times)):
+            listed = ", ".join(f"{t:g}" for t in times)
+            reason = f"in {epochs} epochs its segments end at epochs {listed}, which must increase"
+            raise ValueError(self._wrong(f"{reason}; train longer or move a turning point"))
+        return times
+
     def __call__(self, epoch, epochs):
         """The value at a position.
 
         Args:
             epoch: float. Epochs done, fractions included.
             epochs: int. Epochs of the whole run.
+
+        Raises:
+            ValueError: if the turning points do not increase in a run of so many epochs.
         """
         begin, value = 0.0, self._start
-        for shape, percent, when, end_value in self._segments:
-            end = when * epochs if percent else when
+        ends = self.turning_points(epochs)
+        for (shape, _, _, target), end in zip(self._segments, ends, strict=True):
+            if epoch <= begin:
+                return value
             if epoch < end:
-                share = (epoch - begin) / (end - begin) if end > begin else 1.0
-                return _SHAPES[shape](value, end_value, share)
-            begin, value = end, end_value
+                between = _SHAPES[shape](value, target, (epoch - begin) / (end - begin))
+                return min(max(between, min(value, target)), max(value, target))
+            begin, value = end, target
         return value

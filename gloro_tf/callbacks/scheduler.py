@@ -8,26 +8,38 @@ from gloro_tf.callbacks.schedule import Schedule
 class _Scheduler(keras.callbacks.Callback):
     """Sets a value before every training step, from the position of that step alone."""
 
+    name = None
+
     def __init__(self, schedule):
         super().__init__()
         self.schedule = schedule if isinstance(schedule, Schedule) else Schedule(schedule)
-        self._epoch = 0
+        self._epoch, self._value = 0, None
 
     def apply(self, value):
         raise NotImplementedError
 
+    def _move(self, position):
+        self._value = self.schedule(position, self.params["epochs"])
+        self.apply(self._value)
+
+    def on_train_begin(self, logs=None):
+        self.schedule.turning_points(self.params["epochs"])
+
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
-        self.apply(self.schedule(epoch, self.params["epochs"]))
+        self._move(epoch)
 
     def on_train_batch_begin(self, batch, logs=None):
         steps = self.params.get("steps")
         if steps:
-            self.apply(self.schedule(self._epoch + batch / steps, self.params["epochs"]))
+            self._move(self._epoch + batch / steps)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs is not None:
+            logs[self.name] = self._value
 
     def on_train_end(self, logs=None):
-        epochs = self.params["epochs"]
-        self.apply(self.schedule(epochs, epochs))
+        self._move(self.params["epochs"])
 
 
 class EpsilonSchedule(_Scheduler):
@@ -37,7 +49,11 @@ class EpsilonSchedule(_Scheduler):
 
     Args:
         schedule: `Schedule` or its text, e.g. `"0.1 linear 50% 1.5"`.
+
+    The epoch's logs get its last value as `schedule/epsilon`.
     """
+
+    name = "schedule/epsilon"
 
     def apply(self, value):
         self.model.epsilon_scale.assign(value)
@@ -48,19 +64,27 @@ class TradesSchedule(_Scheduler):
 
     Args:
         schedule: `Schedule` or its text, e.g. `"0 linear 100% 2"`.
+
+    The epoch's logs get its last value as `schedule/trades`.
     """
+
+    name = "schedule/trades"
 
     def apply(self, value):
         self.model.trades_weight.assign(value)
 
 
 class LearningRateSchedule(_Scheduler):
-    """Scales the optimiser's learning rate: the rate at the beginning of training times the schedule.
+    """Sets the optimiser's learning rate: `rate * schedule`.
 
     Args:
         schedule: `Schedule` or its text, e.g. `"0 linear 2% 1 cosine 100% 0"`.
-        rate: float. The learning rate at 1.
+        rate: float. The learning rate where the schedule is 1.
+
+    The epoch's logs get the schedule's last value as `schedule/learning_rate`.
     """
+
+    name = "schedule/learning_rate"
 
     def __init__(self, schedule, rate):
         super().__init__(schedule)

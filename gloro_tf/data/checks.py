@@ -36,7 +36,7 @@ def check_images(x, name="x", uint8_ok=True):
         )
     if x.dtype.kind == "f":
         _check_finite(x, name)
-    if not (x.dtype == np.uint8 and uint8_ok) and x.max() > 2:
+    if not (x.dtype == np.uint8 and uint8_ok) and x.max() > 2 and x.min() >= 0:
         _warn_scale(x, name)
     return x
 

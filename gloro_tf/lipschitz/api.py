@@ -4,7 +4,9 @@ import keras
 import numpy as np
 
 from gloro_tf.lipschitz.graph import trace
-from gloro_tf.ops import round_up
+from gloro_tf.ops import compiled, round_up
+
+CHUNK = 10
 
 
 def bound(model_or_layer, verbose=0):
@@ -65,12 +67,15 @@ def estimate(model_or_layer, iterations=200):
 
 def estimates_of(traced, iterations):
     """The converged estimate of each factor of a trace, by `id`, as floats."""
-    values = {}
-    for factor in traced.factors():
-        iterate = None
-        if factor.iterate_shape is not None:
-            iterate = factor.advance(
-                keras.ops.convert_to_tensor(initial_iterate(factor)), iterations
-            )
-        values[id(factor)] = float(keras.ops.convert_to_numpy(factor.estimate(iterate)))
-    return values
+    factors = traced.factors()
+    moving = [f for f in factors if f.iterate_shape is not None]
+    iterates = [keras.ops.convert_to_tensor(initial_iterate(f)) for f in moving]
+    advance = compiled(
+        lambda vs: [f.advance(v, CHUNK) for f, v in zip(moving, vs, strict=True)]
+    )
+    for _ in range(-(-iterations // CHUNK) if moving else 0):
+        iterates = advance(iterates)
+    known = {id(f): v for f, v in zip(moving, iterates, strict=True)}
+    return {
+        id(f): float(keras.ops.convert_to_numpy(f.estimate(known.get(id(f))))) for f in factors
+    }

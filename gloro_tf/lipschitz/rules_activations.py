@@ -42,10 +42,10 @@ _SLOPES = {
     "sigmoid": (0.25, 0.5, 16),
     "hard_sigmoid": (0.1666666667, 0.5, 8),
     "sparse_sigmoid": (0.5, 0.5, 8),
-    "silu": (1.0998393195, 0.0, 24),
+    "silu": (1.09983933, 0.0, 24),
     "hard_silu": (1.5, 0.0, 16),
-    "gelu": (1.1289042, 0.0, 32),
-    "mish": (1.0884982, 0.0, 32),
+    "gelu": (1.1289043, 0.0, 32),
+    "mish": (1.0884983, 0.0, 32),
 }
 for _name, _entry in _SLOPES.items():
     if hasattr(activations, _name):

@@ -32,7 +32,7 @@ def get(identifier):
     name, _, parameter = identifier.partition(".")
     if name in _NAMES:
         return _NAMES[name](float(parameter)) if parameter else _NAMES[name]()
-    close = difflib.get_close_matches(name, _NAMES, n=1)
+    close = difflib.get_close_matches(name, _NAMES, n=1, cutoff=0.8)
     if close:
         raise ValueError(f"Unknown metric {identifier!r}. Did you mean '{close[0]}'?")
     return identifier

@@ -10,13 +10,13 @@ from gloro_tf.lipschitz import Constant, api, graph, margin, report
 from gloro_tf.lipschitz.rules_activations import refuse_softmax
 from gloro_tf.margins import FrozenMargins, pack, top_class, with_bottom
 from gloro_tf.models import checks
-from gloro_tf.models._compiled import compiled
 from gloro_tf.models.certificate import (
     Certificate,
     check_precision,
     fingerprint,
     full_precision,
 )
+from gloro_tf.ops import compiled
 
 REFRESH_CHUNK = 10
 
@@ -151,14 +151,16 @@ class GloroModel(keras.Model):
         """Moves the power iterates on, so that the estimate converges; returns self."""
         if self._refresh is None:
             self._refresh = compiled(self._moved_iterates, self.variables)
+        values = [ops.convert_to_tensor(v) for v in self._iterate_list]
         for _ in range(-(-iterations // REFRESH_CHUNK)):
-            for variable, value in zip(self._iterate_list, self._refresh(), strict=True):
-                variable.assign(value)
+            values = self._refresh(values)
+        for variable, value in zip(self._iterate_list, values, strict=True):
+            variable.assign(value)
         return self
 
-    def _moved_iterates(self):
-        pairs = [(f, self._iterates[id(f)]) for f in self._factors if id(f) in self._iterates]
-        return [f.advance(ops.convert_to_tensor(v), REFRESH_CHUNK) for f, v in pairs]
+    def _moved_iterates(self, values):
+        factors = [f for f in self._factors if id(f) in self._iterates]
+        return [f.advance(v, REFRESH_CHUNK) for f, v in zip(factors, values, strict=True)]
 
     # ---- training, plain Keras
 

@@ -1,5 +1,6 @@
 """What a finished run reports."""
 
+import math
 import platform
 
 import keras
@@ -32,7 +33,7 @@ def evaluate(model, x, y, batch_size=256):
             "vra_bound": float(np.mean(right & (certificate.radius > radius))),
             "vra_estimate": float(np.mean(right & (estimated > radius))),
         }
-        for radius in sorted({*RADII, model.epsilon})
+        for radius in _radii(model.epsilon)
     ]
     results = {
         "examples": len(y),
@@ -43,6 +44,13 @@ def evaluate(model, x, y, batch_size=256):
         "vra": rows,
     }
     return results, certificate
+
+
+def _radii(epsilon):
+    """The field's radii and the model's own, which is a float32."""
+    if not any(math.isclose(epsilon, radius, rel_tol=1e-6) for radius in RADII):
+        return sorted([*RADII, epsilon])
+    return sorted(RADII)
 
 
 def versions():

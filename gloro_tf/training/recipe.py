@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import importlib.util
+import math
 import pathlib
 
 import keras
@@ -32,7 +33,7 @@ class Recipe:
         optimizer: `"adam"`, `"adamw"`, `"nadam"` or `"sgd"` (Nesterov momentum 0.9).
         learning_rate: float. What `learning_rate_schedule` multiplies.
         learning_rate_schedule, epsilon_schedule, trades_schedule: str. As in
-            `gloro_tf.callbacks.Schedule`; the last sets the weight of a TRADES loss, `""` leaves it.
+            `gloro_tf.callbacks.Schedule`. The last sets a TRADES loss' weight; `""` leaves it.
         augmentation: str. As in `gloro_tf.data.augmentation.get`.
         clip_norm: float. Global gradient norm to clip at; 0 for none.
         power_iterations: int. Per training step.
@@ -62,21 +63,36 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            kinds = (int, float) if field.type is float else field.type
+            right = isinstance(value, kinds) and not isinstance(value, bool)
+            _require(right, field.name, value, f"of type {field.type.__name__}")
         for field in ("epochs", "batch_size"):
             _require(getattr(self, field) >= 1, field, getattr(self, field), "at least 1")
         for field in ("epsilon", "learning_rate"):
-            _require(getattr(self, field) > 0, field, getattr(self, field), "positive")
+            value = getattr(self, field)
+            _require(0 < value < math.inf, field, value, "positive and finite")
         for field in ("clip_norm", "image_size", "seed", "power_iterations"):
             _require(getattr(self, field) >= 0, field, getattr(self, field), "at least 0")
         _require(0 <= self.validation < 1, "validation", self.validation, "in [0, 1)")
-        one_of = f"one of {sorted(OPTIMIZERS)}"
-        _require(self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, one_of)
-        losses.get(self.loss)
+        _require_one_of(OPTIMIZERS, "optimizer", self.optimizer)
+        loss = losses.get(self.loss)
         augmentations.get(self.augmentation)
-        for text in (self.learning_rate_schedule, self.epsilon_schedule):
-            Schedule(text)
-        if self.trades_schedule:
-            Schedule(self.trades_schedule)
+        for field in ("learning_rate_schedule", "epsilon_schedule", "trades_schedule"):
+            self._check_schedule(field)
+        if self.trades_schedule and not isinstance(loss, losses.Trades):
+            must = f"empty for loss={self.loss!r}, which has no weight to move"
+            _require(False, "trades_schedule", self.trades_schedule, must)
+
+    def _check_schedule(self, field):
+        text = getattr(self, field)
+        if field == "trades_schedule" and not text:
+            return
+        try:
+            Schedule(text).turning_points(self.epochs)
+        except ValueError as error:
+            raise ValueError(f"`{field}` is wrong. {error}") from None
 
     @classmethod
     def load(cls, name):
@@ -88,17 +104,20 @@ class Recipe:
         path = pathlib.Path(name)
         if path.suffix != ".py":
             folder = pathlib.Path(importlib.util.find_spec("zoo.recipes").origin).parent
+            _require_one_of([p.stem for p in folder.glob("[a-z]*.py")], "recipe", str(name))
             path = folder / f"{name}.py"
-            known = sorted(p.stem for p in folder.glob("[a-z]*.py"))
-            close = difflib.get_close_matches(str(name), known, n=1)
-            hint = f" Did you mean '{close[0]}'?" if close else ""
-            _require(path.exists(), "recipe", name, f"one of {known} or a path to a .py file.{hint}")
         if not path.exists():
             raise FileNotFoundError(f"`recipe` must be a file. Received: recipe={str(path)!r}")
         spec = importlib.util.spec_from_file_location(path.stem, path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        return module.RECIPE
+        recipe = getattr(module, "RECIPE", None)
+        if not isinstance(recipe, cls):
+            raise ValueError(
+                f"`recipe` must be a file that sets RECIPE to a `gloro_tf.training.Recipe`. "
+                f"Received: recipe={str(path)!r} with RECIPE={recipe!r}"
+            )
+        return recipe
 
     def make_optimizer(self):
         """Returns the optimiser; schedules move its learning rate."""
@@ -106,6 +125,12 @@ class Recipe:
         return OPTIMIZERS[self.optimizer](self.learning_rate, **kwargs)
 
 
-def _require(condition, field, value, must):
+def _require(condition, field, value, must, hint=""):
     if not condition:
-        raise ValueError(f"`{field}` must be {must}. Received: {field}={value!r}")
+        raise ValueError(f"`{field}` must be {must}. Received: {field}={value!r}.{hint}")
+
+
+def _require_one_of(names, field, value):
+    close = difflib.get_close_matches(value, names, n=1)
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    _require(value in names, field, value, f"one of {sorted(names)}", hint)

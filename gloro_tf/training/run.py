@@ -1,6 +1,7 @@
 """From a recipe to a frozen model in a folder."""
 
 import dataclasses
+import importlib.util
 import json
 import math
 import time
@@ -11,8 +12,9 @@ from gloro_tf import callbacks, models
 from gloro_tf.data import Batches, load, to_float
 from gloro_tf.models.certificate import check_precision
 from gloro_tf.training.evaluation import evaluate, versions
-from gloro_tf.training.strategy import placement
-from gloro_tf.training.workdir import Checkpoint, Workdir, load_model, save_model, write_text
+from gloro_tf.training.progress import Checkpoint, HistoryFile
+from gloro_tf.training.strategy import make_deterministic, placement
+from gloro_tf.training.workdir import Workdir, load_model, save_model, write_text
 
 
 def run(
@@ -24,9 +26,13 @@ def run(
     strategy="auto",
     mixed_precision=False,
     resume=True,
+    checkpoint_seconds=5.0,
     verbose=1,
 ):
     """Trains, freezes, certifies and reports; a killed run continues where it was.
+
+    The same recipe on the same machine gives the same weights, bit for bit. With TensorFlow on
+    GPUs this switches `tf.config.experimental.enable_op_determinism()` on for the process.
 
     Args:
         recipe: `Recipe`.
@@ -37,59 +43,67 @@ def run(
         strategy: `"auto"`, `"one"` or `"mirrored"`, see `placement`.
         mixed_precision: bool. Train the layers in bfloat16; certificates are float32 always.
         resume: bool. Continue a run of the same recipe in `workdir`.
+        checkpoint_seconds: float. Least time between two checkpoints; 0 for one each epoch.
         verbose: int. As in Keras' `fit`.
 
     Returns:
         dict. The report.
 
     Raises:
+        FileNotFoundError: if the data is not there.
+        FloatingPointError: if the loss became NaN; the last good checkpoint is kept.
         ValueError: for a `workdir` of another recipe, or data that cannot be trained on.
     """
+    started = time.monotonic()
+    mixed = {"mixed_precision": True} if mixed_precision else {}
+    folder = Workdir(workdir, dataclasses.asdict(recipe) | mixed, resume)
+    earlier = folder.seconds()
     dataset = load(
         recipe.dataset, data_dir=data_dir, download=download, image_size=recipe.image_size or None
     )
-    folder = Workdir(workdir, recipe, resume)
-    started = time.monotonic()
-    keras.utils.set_random_seed(recipe.seed)
+    make_deterministic(recipe.seed)
     with placement(strategy):
-        model = _train(recipe, dataset, folder, mixed_precision, verbose)
-    trained = time.monotonic() - started
+        model = _train(recipe, dataset, folder, mixed_precision, checkpoint_seconds, verbose)
     model = _float32(model, recipe, dataset)
-    model.freeze(verbose=verbose)
+    model.freeze(verbose=int(verbose == 1))
     results, certificate = evaluate(model, dataset.x_test, dataset.y_test)
     report = {
         "recipe": dataclasses.asdict(recipe),
+        "seed": recipe.seed,
+        "mixed_precision": bool(mixed_precision),
         "test": results,
         "lipschitz": model.lipschitz_report().to_dict(),
-        "seconds": {"training": trained, "all": time.monotonic() - started},
         "parameters": model.logits_model.count_params(),
         "versions": versions(),
     }
     save_model(model, folder.path / "model.keras")
+    _draw(folder.path, dataset, certificate, model.epsilon, verbose)
+    elapsed = time.monotonic() - started
+    report["seconds"] = {"training": folder.seconds(), "all": earlier + elapsed}
     write_text(folder.path / "report.json", json.dumps(report, indent=1))
-    _draw(folder.path, dataset, certificate, model.epsilon)
     return report
 
 
-def _train(recipe, dataset, folder, mixed_precision, verbose):
+def _train(recipe, dataset, folder, mixed_precision, checkpoint_seconds, verbose):
     watched = dataset.validation(recipe.validation, seed=recipe.seed) if recipe.validation else None
     source = watched or dataset
     images, labels = source.x_train, source.y_train
-    steps = max(1, len(labels) // recipe.batch_size)
+    batch_size = min(recipe.batch_size, len(labels))
+    steps = len(labels) // batch_size
     model, done = _model(recipe, dataset, folder, mixed_precision, steps)
     if done >= recipe.epochs:
         return model
     batches = Batches(
         images,
         labels,
-        min(recipe.batch_size, len(labels)),
+        batch_size,
         epochs=recipe.epochs,
         augmentation=recipe.augmentation,
         seed=recipe.seed,
         start_step=done * steps,
     )
     held_out = (to_float(watched.x_test), watched.y_test) if watched else None
-    model.fit(
+    history = model.fit(
         batches,
         epochs=recipe.epochs,
         initial_epoch=done,
@@ -97,9 +111,16 @@ def _train(recipe, dataset, folder, mixed_precision, verbose):
         shuffle=False,
         validation_data=held_out,
         validation_batch_size=256,
-        callbacks=_callbacks(recipe, folder, done),
+        callbacks=_callbacks(recipe, folder, done, checkpoint_seconds),
         verbose=verbose,
     )
+    if not math.isfinite(history.history["loss"][-1]):
+        raise FloatingPointError(
+            f"The loss became NaN or infinite in epoch {history.epoch[-1] + 1}, so nothing was "
+            f"certified; '{folder.path}' keeps the last good checkpoint. Try a smaller "
+            f"learning_rate (Received: learning_rate={recipe.learning_rate}) or clip_norm=1, in "
+            "another --workdir."
+        )
     return model
 
 
@@ -107,17 +128,28 @@ def _model(recipe, dataset, folder, mixed_precision, steps):
     """The model to go on with, and how many epochs it has seen."""
     if folder.checkpoint.exists():
         model = load_model(folder.checkpoint)
-        done = int(keras.ops.convert_to_numpy(model.optimizer.iterations)) // steps
-    else:
-        with _policy(mixed_precision):
-            net = models.build(recipe.model, dataset.input_shape, dataset.num_classes)
-        model = models.GloroModel(
-            model=net, epsilon=recipe.epsilon, power_iterations=recipe.power_iterations
-        )
-        model.compile(recipe.make_optimizer(), loss=recipe.loss)
-        done = 0
-    folder.trim_history(done)
-    return model, done
+        done, rest = divmod(int(keras.ops.convert_to_numpy(model.optimizer.iterations)), steps)
+        if rest or model.logits_model.input_shape[1:] != dataset.input_shape:
+            raise ValueError(
+                f"'{folder.checkpoint}' was trained on other data: it ends within an epoch of "
+                f"{steps} steps on images of {dataset.input_shape}. Received: dataset="
+                f"{recipe.dataset!r}. Pass the data of that run, or another --workdir."
+            )
+        return model, done
+    model = _compiled(recipe, dataset, mixed_precision)
+    folder.claim()
+    return model, 0
+
+
+def _compiled(recipe, dataset, mixed_precision=False):
+    """A new model of the recipe."""
+    with _policy(mixed_precision):
+        net = models.build(recipe.model, dataset.input_shape, dataset.num_classes)
+    model = models.GloroModel(
+        model=net, epsilon=recipe.epsilon, power_iterations=recipe.power_iterations
+    )
+    model.compile(recipe.make_optimizer(), loss=recipe.loss)
+    return model
 
 
 class _policy:
@@ -135,24 +167,24 @@ class _policy:
         keras.config.set_dtype_policy(self.before)
 
 
-def _callbacks(recipe, folder, done):
+def _callbacks(recipe, folder, done, checkpoint_seconds):
     # The bar comes first, so that it does not print what the later ones add to the logs.
     found = [
         keras.callbacks.ProgbarLogger(),
         callbacks.EpsilonSchedule(recipe.epsilon_schedule),
         callbacks.LearningRateSchedule(recipe.learning_rate_schedule, recipe.learning_rate),
         callbacks.LayerNorms(),
-        keras.callbacks.CSVLogger(folder.path / "history.csv", append=done > 0),
-        keras.callbacks.TerminateOnNaN(),
-        Checkpoint(folder.checkpoint),
     ]
     if recipe.trades_schedule:
-        found.insert(0, callbacks.TradesSchedule(recipe.trades_schedule))
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError:
-        return found
-    return [*found, keras.callbacks.TensorBoard(folder.path / "tensorboard")]
+        found.append(callbacks.TradesSchedule(recipe.trades_schedule))
+    found += [
+        HistoryFile(folder.path / "history.csv", done),
+        keras.callbacks.TerminateOnNaN(),
+        Checkpoint(folder, checkpoint_seconds),
+    ]
+    if importlib.util.find_spec("tensorboard"):
+        found.append(keras.callbacks.TensorBoard(folder.path / "tensorboard"))
+    return found
 
 
 def _float32(model, recipe, dataset):
@@ -160,18 +192,17 @@ def _float32(model, recipe, dataset):
     try:
         check_precision(model.logits_model)
     except ValueError:
-        net = models.build(recipe.model, dataset.input_shape, dataset.num_classes)
-        net.set_weights(model.logits_model.get_weights())
-        return models.GloroModel(model=net, epsilon=recipe.epsilon)
+        copy = _compiled(recipe, dataset)
+        copy.set_weights(model.get_weights())
+        return copy
     return model
 
 
-def _draw(path, dataset, certificate, epsilon):
+def _draw(path, dataset, certificate, epsilon, verbose):
     """The two pictures, where matplotlib is installed."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        print('No pictures: matplotlib is missing (`pip install "gloro_tf[plots]"`).')
+    if not importlib.util.find_spec("matplotlib"):
+        if verbose:
+            print('No pictures: matplotlib is missing (`pip install "gloro_tf[plots]"`).')
         return
     from gloro_tf import plots
 
@@ -192,7 +223,7 @@ def _draw(path, dataset, certificate, epsilon):
 def summary(report, workdir):
     """One line about a finished run."""
     test, recipe = report["test"], report["recipe"]
-    row = next(r for r in test["vra"] if math.isclose(r["epsilon"], test["epsilon"]))
+    row = next(r for r in test["vra"] if math.isclose(r["epsilon"], test["epsilon"], rel_tol=1e-6))
     return (
         f"{recipe['dataset']} {recipe['model']}: clean {test['clean_accuracy']:.2%}, "
         f"VRA at {test['epsilon']:.4g} {row['vra_bound']:.2%} by the bound "

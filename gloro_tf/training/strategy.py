@@ -1,4 +1,4 @@
-"""Where a model lives: one device, or a copy on each."""
+"""Where a model lives, one device or a copy on each, and how exactly that repeats."""
 
 import contextlib
 import os
@@ -47,3 +47,16 @@ def _tensorflow(name):
     if name == "auto" and len(gpus) < 2:
         return contextlib.nullcontext()
     return tf.distribute.MirroredStrategy([device.name for device in devices]).scope()
+
+
+def make_deterministic(seed):
+    """Seeds every generator; on GPUs also asks TensorFlow to sum in one order, always.
+
+    On CPUs its operations do so anyway. On JAX, set `XLA_FLAGS=--xla_gpu_deterministic_ops=true`.
+    """
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if tf.config.list_logical_devices("GPU"):
+            tf.config.experimental.enable_op_determinism()

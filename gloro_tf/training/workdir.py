@@ -1,11 +1,8 @@
-"""A run's folder: which recipe it belongs to, its checkpoint and its history."""
+"""A run's folder: which recipe it belongs to, and what of it is already there."""
 
-import csv
-import dataclasses
 import json
 import os
 import pathlib
-import time
 
 import keras
 
@@ -13,34 +10,45 @@ import keras
 class Workdir:
     """The folder of one run, bound to one recipe.
 
+    Opening it checks and changes nothing; `claim()` creates it.
+
     Args:
-        path: str. Created if missing.
-        recipe: `Recipe`.
+        path: str.
+        choices: dict. Everything that decides what the run computes, fit for JSON.
         resume: bool. Whether an unfinished or finished run of the same recipe may be continued.
 
     Raises:
-        ValueError: if the folder holds the run of another recipe, or any run and `resume` is False.
+        ValueError: if the folder holds the run of another recipe, any run while `resume` is False,
+            or files that are no run at all.
     """
 
-    def __init__(self, path, recipe, resume=True):
-        self.path = pathlib.Path(path)
-        wanted = dataclasses.asdict(recipe)
-        stamp = self.path / "recipe.json"
-        if stamp.exists():
-            self._check(json.loads(stamp.read_text()), wanted, resume)
-        elif self.path.exists() and any(self.path.iterdir()):
-            raise ValueError(
-                f"`workdir` must be new, empty, or hold a run of the same recipe. Received: "
-                f"workdir='{self.path}' with other files in it. Nothing was changed; choose another."
-            )
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_text(stamp, json.dumps(wanted, indent=1))
+    def __init__(self, path, choices, resume=True):
+        self.path, self.choices = pathlib.Path(path).expanduser(), choices
+        self.stamp = self.path / "recipe.json"
         self.checkpoint = self.path / "checkpoint.keras"
+        self.seconds_file = self.path / "seconds.json"
+        if self.path.exists() and not self.path.is_dir():
+            raise ValueError(f"`workdir` must be a folder. Received: the file '{self.path}'.")
+        if self.stamp.exists():
+            self._check(resume)
+        elif self.path.exists() and any(f for f in self.path.iterdir() if not is_part(f)):
+            raise ValueError(
+                "`workdir` must be new, empty, or hold a run of the same recipe. Received: "
+                f"workdir='{self.path}' with other files in it. Nothing was changed. Pass another."
+            )
 
-    def _check(self, held, wanted, resume):
-        different = {k: (held.get(k), v) for k, v in wanted.items() if held.get(k) != v}
+    def _check(self, resume):
+        try:
+            held = dict(json.loads(self.stamp.read_text()))
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"'{self.stamp}' cannot be read ({error}), so it is not known whose run `workdir` "
+                "holds. Nothing was changed. Restore that file, or pass another --workdir."
+            ) from error
+        pairs = {k: (held.get(k), self.choices.get(k)) for k in {**held, **self.choices}}
+        different = [f"{k}: {a!r} there, {b!r} now" for k, (a, b) in pairs.items() if a != b]
         if different:
-            listed = ", ".join(f"{k}: {a!r} there, {b!r} now" for k, (a, b) in different.items())
+            listed = ", ".join(different)
             raise ValueError(
                 f"`workdir` '{self.path}' holds the run of another recipe ({listed}). Nothing was "
                 "changed. Pass another --workdir, or the flags of that run."
@@ -51,37 +59,22 @@ class Workdir:
                 "--resume on to continue it, or pass another --workdir."
             )
 
-    def trim_history(self, epochs):
-        """Keeps the first `epochs` rows of the history: those the checkpoint has seen."""
-        path = self.path / "history.csv"
-        if not path.exists():
-            return
-        with path.open(newline="") as file:
-            rows = list(csv.reader(file))
-        kept = rows[:1] + [row for row in rows[1:] if row and int(row[0]) < epochs]
-        if epochs == 0:
-            path.unlink()
-        else:
-            write_text(path, "".join(",".join(row) + "\n" for row in kept))
+    def claim(self):
+        """Creates the folder and says in it whose it is."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        if not self.stamp.exists():
+            write_text(self.stamp, json.dumps(self.choices, indent=1))
+
+    def seconds(self):
+        """Seconds of training that went into the checkpoint, over all sessions."""
+        if not (self.checkpoint.exists() and self.seconds_file.exists()):
+            return 0.0
+        return float(json.loads(self.seconds_file.read_text()))
 
 
-class Checkpoint(keras.callbacks.Callback):
-    """Saves the whole model at the end of epochs, atomically, at most every few seconds.
-
-    Args:
-        path: where to save it.
-        every: float. Least number of seconds between two saves.
-    """
-
-    def __init__(self, path, every=5.0):
-        super().__init__()
-        self.path, self.every, self._last = path, every, time.monotonic()
-
-    def on_epoch_end(self, epoch, logs=None):
-        last = epoch + 1 == self.params["epochs"]
-        if last or time.monotonic() - self._last >= self.every:
-            save_model(self.model, self.path)
-            self._last = time.monotonic()
+def is_part(path):
+    """Whether a file is what a killed process left of one that it was writing."""
+    return path.name.startswith(".part-")
 
 
 def save_model(model, path):
@@ -102,7 +95,7 @@ def load_model(path):
     """Loads a saved model; a damaged file gets an error that says what to do."""
     try:
         return keras.saving.load_model(path)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # zip, HDF5 and JSON readers fail in many ways
         raise ValueError(
             f"'{path}' cannot be read; it may be truncated ({error}). Delete that file to start "
             "the run again, or restore it from a copy. Nothing was changed."

@@ -1,0 +1,28 @@
+"""One way to compile a function that reads Keras variables, on every backend."""
+
+import keras
+
+
+def compiled(function, variables=()):
+    """Compiles a function of tensors that reads Keras variables and assigns none.
+
+    Args:
+        function: callable. Takes and returns a list of tensors.
+        variables: the `keras.Variable`s whose current values it must see at every call. Values of
+            others may be read once and kept.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function)
+    if backend != "jax":
+        return function
+    import jax
+
+    @jax.jit
+    def stateless(values, tensors):
+        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+            return function(tensors)
+
+    return lambda tensors: stateless([variable.value for variable in variables], tensors)

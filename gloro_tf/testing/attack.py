@@ -1,0 +1,127 @@
+"""A projected gradient attack inside a ball of its own around every point."""
+
+import collections
+
+import keras
+import numpy as np
+
+from gloro_tf.testing._gradients import gradient_function
+
+INSIDE = 1 - 1e-6
+
+Breaks = collections.namedtuple("Breaks", ["attacked", "broken", "points"])
+Breaks.__doc__ = """How many points were attacked, which of them broke (bool), by what inputs."""
+
+
+def pgd(model, x, y, radius, steps=100, restarts=4, seed=0, batch_size=256):
+    """Attacks each point inside its own L2 ball by projected gradient ascent.
+
+    The objective is the margin of the best rival over the label `y`. Steps are normalised and
+    shrink linearly from half the radius; the first start is the point itself, the others are
+    uniform in the ball. The strongest input of all steps is kept.
+
+    Args:
+        model: a `keras.Model` of logits (`GloroModel.logits_model`).
+        x: `(n, ...)` float array.
+        y: `(n,)` int. The labels to move away from: predictions, to attack a certificate.
+        radius: float or `(n,)` array. Radius of each ball; inputs stay strictly inside.
+        steps, restarts: int. Default to 100 and 4.
+        seed: int.
+        batch_size: int. Defaults to 256.
+
+    Returns:
+        `(points, margins)`: the strongest input found for each point, of the shape and type of
+        `x`, and its margin `max_{i != y} logit_i - logit_y`, above 0 where the label changed.
+    """
+    radius = np.broadcast_to(np.asarray(radius, "float64"), (len(x),))
+    if not np.all(np.isfinite(radius) & (radius >= 0)):
+        raise ValueError("`radius` must be finite and not negative for every point.")
+    gradient = gradient_function(model, rival_margin)
+    rng = np.random.default_rng(seed)
+    points = np.array(x, "float32")
+    margins = np.full(len(x), -np.inf)
+    for start in range(0, len(x), batch_size):
+        rows = slice(start, start + batch_size)
+        ball = _Ball(points[rows].astype("float64"), radius[rows])
+        found = ball.centre.astype("float32"), margins[rows]
+        for restart in range(restarts):
+            begin = ball.centre if restart == 0 else ball.sample(rng)
+            found = _climb(gradient, ball, begin, np.asarray(y)[rows], steps, found)
+        points[rows], margins[rows] = found
+    return points, margins
+
+
+def certificate_breaks(model, x, factor=1.0, limit=None, **kwargs):
+    """Attacks a frozen `GloroModel` at its own certified radii.
+
+    Args:
+        model: a frozen `gloro_tf.GloroModel`.
+        x: `(n, ...)` float array.
+        factor: float. Multiplies the radii: at 1 nothing may break; above, something should.
+        limit: float. Largest radius to attack at. Defaults to none.
+        **kwargs: passed to `pgd`.
+
+    Returns:
+        `Breaks(attacked, broken, points)` over the points with a positive, finite radius.
+    """
+    label, radius, _ = model.certify(x)
+    chosen = (radius > 0) & np.isfinite(radius)
+    radius = np.minimum(radius[chosen] * factor, np.inf if limit is None else limit)
+    points, _ = pgd(model.logits_model, x[chosen], label[chosen], radius, **kwargs)
+    return Breaks(int(chosen.sum()), model.certify(points).label != label[chosen], points)
+
+
+def rival_margin(logits, y):
+    """`max_{i != y} logit_i - logit_y`, `(n,)`."""
+    own = keras.ops.one_hot(y, logits.shape[-1], dtype=logits.dtype)
+    rivals = keras.ops.where(own > 0, -np.inf, logits)
+    return keras.ops.max(rivals, axis=-1) - keras.ops.sum(own * logits, axis=-1)
+
+
+class _Ball:
+    """Balls around the rows of `centre`, a float64 array."""
+
+    def __init__(self, centre, radius):
+        self.centre = centre
+        self.radius = (radius * INSIDE).reshape(-1, *[1] * (centre.ndim - 1))
+        self.axes = tuple(range(1, centre.ndim))
+
+    def unit(self, rows):
+        lengths = np.sqrt(np.sum(rows**2, axis=self.axes, keepdims=True))
+        return rows / np.where(lengths > 0, lengths, 1.0)
+
+    def sample(self, rng):
+        far = rng.random(self.radius.shape) ** (1 / self.centre[0].size)
+        return self.centre + self.radius * far * self.unit(rng.normal(size=self.centre.shape))
+
+    def project(self, points):
+        """The nearest float32 inputs whose float64 distance is inside the ball."""
+        offset = points - self.centre
+        for shrink in (1.0, 1 - 1e-6, 1 - 1e-4):
+            limit = self.radius * shrink
+            length = np.sqrt(np.sum(offset**2, axis=self.axes, keepdims=True))
+            offset = offset * np.minimum(1.0, limit / np.where(length > 0, length, 1.0))
+            rounded = (self.centre + offset).astype("float32")
+            if np.all(self.distance(rounded) <= self.radius.reshape(-1) / INSIDE):
+                return rounded
+        outside = self.distance(rounded) > self.radius.reshape(-1) / INSIDE
+        rounded[outside] = self.centre[outside]
+        return rounded
+
+    def distance(self, points):
+        return np.sqrt(np.sum((points.astype("float64") - self.centre) ** 2, axis=self.axes))
+
+
+def _climb(gradient, ball, begin, y, steps, found):
+    """One ascent; returns the strongest inputs so far and their margins."""
+    best, margins = found[0].copy(), found[1].copy()
+    current = ball.project(begin)
+    for step in range(steps + 1):
+        values, slope = gradient(current, y)
+        better = values > margins
+        best[better], margins[better] = current[better], values[better]
+        if step == steps or np.all(margins > 0):
+            break
+        size = 0.5 * (1 - step / steps)
+        current = ball.project(current + ball.radius * size * ball.unit(slope.astype("float64")))
+    return best, margins

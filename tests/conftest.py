@@ -1,0 +1,35 @@
+"""Fixtures for the whole suite."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import keras  # noqa: E402
+import pytest  # noqa: E402
+
+import gloro_tf  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """The embedded digits, as float32 in [0, 1]: `(x_train, y_train, x_test, y_test)`."""
+    data = gloro_tf.data.load("digits")
+    images = [gloro_tf.data.to_float(x) for x in (data.x_train, data.x_test)]
+    return images[0], data.y_train, images[1], data.y_test
+
+
+@pytest.fixture(scope="session")
+def frozen(digits):
+    """A small certified model, trained on the digits and frozen. Do not change its weights."""
+    keras.utils.set_random_seed(1)
+    net = gloro_tf.models.ConvNet((((8, 3, 1), (8, 4, 2)), (32,)), (8, 8, 1), 10)
+    model = gloro_tf.GloroModel(model=net, epsilon=0.2)
+    model.compile(keras.optimizers.Adam(5e-3), loss="crossentropy")
+    model.fit(digits[0], digits[1], batch_size=64, epochs=8, verbose=0)
+    return model.freeze()

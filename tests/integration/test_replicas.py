@@ -1,0 +1,48 @@
+"""Training on several devices."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from gloro_tf.training import placement
+
+PROBE = pathlib.Path(__file__).with_name("replicas_probe.py")
+ROOT = PROBE.parents[2]
+
+
+@pytest.mark.slow
+def test_two_replicas_train_as_one_device(tmp_path):
+    output = subprocess.run(
+        [sys.executable, str(PROBE), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "tensorflow"},
+        capture_output=True,
+        text=True,
+    )
+    assert output.returncode == 0, output.stderr
+    result = json.loads(output.stdout.splitlines()[-1])
+    assert set(result["replicas"]) == {2} and result["same"]
+    assert result["weights"] < 1e-5
+    assert result["radii"] < 1e-4 < result["largest"]
+    assert result["loaded"]
+
+
+def test_unknown_strategies_are_refused():
+    with pytest.raises(ValueError, match="`strategy` must be one of .*strategy='both'"):
+        placement("both")
+
+
+def test_several_workers_are_refused(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", "{}")
+    with pytest.raises(ValueError, match="one machine.*TF_CONFIG.*--strategy=one"):
+        placement("auto")
+    with placement("one"):
+        pass
+
+
+def test_auto_is_one_device_without_accelerators():
+    with placement("auto"), placement("one"):
+        pass

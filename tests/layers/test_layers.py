@@ -1,0 +1,73 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import gloro_tf
+
+LAYERS = [
+    gloro_tf.layers.MinMax(),
+    gloro_tf.layers.CholeskyDense(4),
+    gloro_tf.layers.CholeskyDense(9),
+    gloro_tf.layers.UnitNormHead(3),
+]
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: type(layer).__name__)
+def test_config_shape_and_training(layer, tmp_path):
+    copy = type(layer).from_config(layer.get_config())
+    assert copy.get_config() == layer.get_config()
+    inputs = keras.Input((6,))
+    outputs = copy(inputs)
+    model = keras.Model(inputs, outputs)
+    x = np.random.default_rng(0).normal(size=(8, 6)).astype("float32")
+    y = model.predict(x, verbose=0)
+    assert y.shape[1:] == copy.compute_output_shape((None, 6))[1:] == outputs.shape[1:]
+    if model.trainable_variables:
+        model.compile("sgd", loss="mse")
+        model.fit(x, y + 1, verbose=0)
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_minmax_is_a_permutation_at_ties_too():
+    x = np.array([[1.0, 5.0, 3.0, 2.0], [2.0, -1.0, 2.0, -1.0]], "float32")
+    y = ops.convert_to_numpy(gloro_tf.layers.MinMax()(x))
+    np.testing.assert_array_equal(y, [[3, 5, 1, 2], [2, -1, 2, -1]])
+
+
+def test_minmax_refuses_odd_sizes():
+    with pytest.raises(ValueError, match="even number"):
+        gloro_tf.layers.MinMax()(np.zeros((2, 3), "float32"))
+
+
+def test_cholesky_dense_is_nearly_an_isometry():
+    layer = gloro_tf.layers.CholeskyDense(16)
+    layer.build((None, 16))
+    values = np.linalg.svd(ops.convert_to_numpy(layer.orthogonal_kernel), compute_uv=False)
+    assert 0.999 < values.min() <= values.max() <= 1.0
+    assert gloro_tf.lipschitz.bound(layer) <= 1.0
+
+
+def test_cholesky_dense_stores_what_training_used():
+    layer = gloro_tf.layers.CholeskyDense(5)
+    x = np.random.default_rng(0).normal(size=(4, 7)).astype("float32")
+    layer(x)
+    layer.kernel.assign(np.random.default_rng(1).normal(size=(7, 5)).astype("float32"))
+    trained = ops.convert_to_numpy(layer(x, training=True))
+    np.testing.assert_allclose(ops.convert_to_numpy(layer(x)), trained, atol=1e-6)
+
+
+def test_head_columns_have_unit_length():
+    layer = gloro_tf.layers.UnitNormHead(3)
+    layer.build((None, 6))
+    layer.kernel.assign(np.arange(1, 19, dtype="float32").reshape(6, 3))
+    lengths = np.linalg.norm(ops.convert_to_numpy(layer.unit_kernel()), axis=0)
+    np.testing.assert_allclose(lengths, 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("cls", [gloro_tf.layers.CholeskyDense, gloro_tf.layers.UnitNormHead])
+def test_units_must_be_positive(cls):
+    with pytest.raises(ValueError, match="units"):
+        cls(0)
