@@ -16,19 +16,21 @@ import time
 MARK = "RESULT "
 
 
-def interleave(variants, rounds, warmup=1):
+def interleave(variants, rounds, warmup=1, repeats=1):
     """Calls the variants in turn; returns `{name: [(wall, cpu), ...]}` in seconds.
 
-    A variant that returns a pair of numbers has timed itself.
+    Each turn calls a variant `repeats` times; one that returns two floats has timed itself.
     """
     samples = {name: [] for name in variants}
     for number in range(warmup + rounds):
         for name, function in variants.items():
             wall, cpu = time.perf_counter(), time.process_time()
-            own = function()
+            for _ in range(repeats):
+                own = function()
             spent = time.perf_counter() - wall, time.process_time() - cpu
             if number >= warmup:
-                samples[name].append(own if type(own) is tuple else spent)
+                timed_itself = isinstance(own, tuple) and isinstance(own[0], float)
+                samples[name].append(own if timed_itself else spent)
     return samples
 
 

@@ -4,8 +4,8 @@ The truth is the norm of the zero-padded operator itself, by Lanczos (ARPACK, to
 an independent NumPy convolution in float64; small operators and Dense get an explicit SVD. Needs
 SciPy, which comes with JAX.
 
-    python benchmarks/bounds.py            # tightness, then the 12-layer network
-    python benchmarks/bounds.py --no-network
+    python benchmarks/bounds.py                   # tightness, then the 12-layer network
+    python benchmarks/bounds.py --only-network
 """
 
 import argparse
@@ -28,6 +28,7 @@ STRIDED = (
     + [(32, 3, 16, 4), (16, 16, 32, 4), (32, 32, 32, 4), (16, 64, 64, 4)]
     + [(28, 1, 64, 5), (32, 3, 64, 5), (32, 3, 256, 5)]
 )
+EXPLICIT_SIDE = gloro_tf.lipschitz.operators.ConvOperator.explicit_side
 
 
 def true_norm(kernel, side, stride):
@@ -36,12 +37,8 @@ def true_norm(kernel, side, stride):
     count = -(-side // stride)
     total = max((count - 1) * stride + size - side, 0)
     low, padded = total // 2, side + total
-    taps = [
-        (kernel[i, j], (slice(i, i + (count - 1) * stride + 1, stride),) + (
-            slice(j, j + (count - 1) * stride + 1, stride),))
-        for i in range(size)
-        for j in range(size)
-    ]
+    reads = [slice(i, i + (count - 1) * stride + 1, stride) for i in range(size)]
+    taps = [(kernel[i, j], (reads[i], reads[j])) for i in range(size) for j in range(size)]
 
     def square(flat):
         x = np.zeros((padded, padded, inside))
@@ -53,7 +50,7 @@ def true_norm(kernel, side, stride):
         return x[low : low + side, low : low + side].ravel()
 
     entries = side * side * inside
-    operator = LinearOperator((entries, entries), matvec=square, dtype="float64")
+    operator = LinearOperator((entries, entries), square, dtype="float64")
     start = np.random.default_rng(1).normal(size=entries)
     return float(np.sqrt(eigsh(operator, k=1, ncv=24, tol=1e-10, v0=start)[0][0]))
 
@@ -67,47 +64,45 @@ def stretched(size, inside, outside, kind, rng):
     elif kind == "low-pass":
         kernel = np.ones((size, size, 1, 1)) * matrix
     elif kind == "checkerboard":
-        signs = (-1.0) ** np.add.outer(np.arange(size), np.arange(size))
-        kernel = signs[:, :, None, None] * matrix
+        kernel = ((-1.0) ** np.add.outer(range(size), range(size)))[:, :, None, None] * matrix
     else:
         kernel = rng.normal(size=(size, size, inside, outside)) / np.sqrt(size * size * inside)
     return kernel.astype("float32")
 
 
-def convolution(kernel, side, stride):
-    """A Keras layer that holds the kernel."""
+def timed_bound(model_or_layer):
+    """The bound, then CPU and wall seconds as text."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    value = gloro_tf.lipschitz.bound(model_or_layer)
+    return value, f"{time.process_time() - cpu:.2f}", f"{time.perf_counter() - wall:.2f}"
+
+
+def row(label, layer, size, way, truth, limit):
+    """One layer's line of the table."""
+    value, *seconds = timed_bound(layer)
+    excess = value / truth - 1
+    verdict = "NOT A BOUND" if excess < -1e-9 else "MISS" if excess > limit else "ok"
+    shape = "x".join(map(str, layer.kernel.shape))
+    return [label, shape, size, way, f"{excess:.1e}", f"{limit:g}", verdict, *seconds]
+
+
+def convolution_row(label, kernel, side, stride, limit):
     size, _, inside, outside = kernel.shape
     layer = keras.layers.Conv2D(outside, size, stride, padding="same", use_bias=False)
     layer.build((None, side, side, inside))
     layer.kernel.assign(kernel)
-    return layer
-
-
-def row(label, kernel, side, stride, bar):
-    """One convolution's line of the table."""
-    start = time.perf_counter(), time.process_time()
-    value = gloro_tf.lipschitz.bound(convolution(kernel, side, stride))
-    wall, cpu = time.perf_counter() - start[0], time.process_time() - start[1]
-    entries = min(side**2 * kernel.shape[2], (-(-side // stride)) ** 2 * kernel.shape[3])
-    how = "explicit" if entries <= 2048 else "torus"
-    excess = value / true_norm(kernel.astype("float64"), side, stride) - 1
-    limit = 1e-6 if how == "explicit" else bar
-    verdict = "MISS" if excess > limit else "NOT A BOUND" if excess < -1e-9 else "ok"
-    cells = [f"{excess:.1e}", f"{limit:g}", verdict, f"{cpu:.1f}", f"{wall:.1f}"]
-    return [label, "x".join(map(str, kernel.shape)), f"{side}x{side}", how, *cells]
+    shorter = min(side**2 * inside, (-(-side // stride)) ** 2 * outside)
+    way, limit = ("explicit", 1e-6) if shorter <= EXPLICIT_SIDE else ("torus", limit)
+    truth = true_norm(kernel.astype("float64"), side, stride)
+    return row(label, layer, f"{side}x{side}", way, truth, limit)
 
 
 def dense_row(inputs, units, rng):
     layer = keras.layers.Dense(units)
     layer.build((None, inputs))
-    kernel = rng.normal(size=(inputs, units)).astype("float32")
-    layer.kernel.assign(kernel)
-    wall, cpu = time.perf_counter(), time.process_time()
-    value = gloro_tf.lipschitz.bound(layer)
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    excess = value / np.linalg.norm(kernel.astype("float64"), 2) - 1
-    cells = [f"{excess:.1e}", "1e-06", "ok" if -1e-12 < excess <= 1e-6 else "MISS"]
-    return ["Dense", f"{inputs}x{units}", "", "explicit", *cells, f"{cpu:.1f}", f"{wall:.1f}"]
+    layer.kernel.assign(rng.normal(size=(inputs, units)))
+    kernel = keras.ops.convert_to_numpy(layer.kernel).astype("float64")
+    return row("Dense", layer, "", "explicit", np.linalg.norm(kernel, 2), 1e-6)
 
 
 def network_row(width, depth, side=16):
@@ -118,35 +113,35 @@ def network_row(width, depth, side=16):
         layer = keras.layers.Conv2D(width, 3, padding="same")
         x = keras.layers.ReLU()(layer(x))
         layer.kernel.assign(stretched(3, width, width, "near identity", rng))
-    model = keras.Model(inputs, x)
-    wall, cpu = time.perf_counter(), time.process_time()
-    gloro_tf.lipschitz.bound(model)
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    return [f"{depth} x Conv2D({width}, 3), {side}x{side}", f"{cpu:.0f}", f"{wall:.0f}", 240]
+    _, *seconds = timed_bound(keras.Model(inputs, x))
+    return [f"{depth} x Conv2D({width}, 3), {side}x{side}", *seconds, 240]
+
+
+def tightness(channels):
+    """All rows of the first table."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for kind in ("near identity", "low-pass", "checkerboard"):
+        for c in channels:
+            rows.append(convolution_row(kind, stretched(3, c, c, kind, rng), 16, 1, 0.01))
+    for kind in ("random", "low-pass", "checkerboard"):
+        for side, inside, outside, size in STRIDED:
+            kernel = stretched(size, inside, outside, kind, rng)
+            rows.append(convolution_row(f"{kind}, stride 2", kernel, side, 2, 0.02))
+    return rows + [dense_row(*shape, rng) for shape in ((1568, 100), (100, 10), (3136, 512))]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--channels", type=int, nargs="*", default=[16, 32, 64, 128, 256])
-    parser.add_argument("--no-network", action="store_true")
-    parser.add_argument("--depth", type=int, default=12)
+    parser.add_argument("--depth", type=int, default=12, help="of the network; 0 leaves it out")
+    parser.add_argument("--only-network", action="store_true")
     args = parser.parse_args()
     timing.print_machine("keras", "numpy")
-    rng = np.random.default_rng(0)
-    rows = [
-        row(kind, stretched(3, c, c, kind, rng), 16, 1, 0.01)
-        for kind in ("near identity", "low-pass", "checkerboard")
-        for c in args.channels
-    ]
-    rows += [
-        row(f"stride 2, {kind}", stretched(k, i, o, kind, rng), side, 2, 0.02)
-        for kind in ("random", "low-pass", "checkerboard")
-        for side, i, o, k in STRIDED
-    ]
-    rows += [dense_row(*shape, rng) for shape in ((1568, 100), (100, 10), (3136, 512))]
-    head = ["kernel", "shape", "image", "way", "bound / truth - 1", "bar", "", "CPU s", "wall s"]
-    timing.print_table("Tightness", head, rows)
-    if not args.no_network:
+    if not args.only_network:
+        head = "kernel, shape, image, way, bound / truth - 1, bar, , CPU s, wall s".split(", ")
+        timing.print_table("Tightness", head, tightness(args.channels))
+    if args.depth:
         head = ["network", "CPU s", "wall s", "bar, s"]
         timing.print_table("Time", head, [network_row(256, args.depth)])
 

@@ -43,7 +43,7 @@ def pieces(model, images):
         "16-bit check": lambda: certificate.check_precision(model.logits_model),
         "TF32 switch": switch,
         "lengths of the inputs, float64": lambda: checks.lengths(images),
-        "margins and radii, float64": lambda: [FrozenMargins(*arrays).radius(logits, lengths)],
+        "margins and radii, float64": lambda: FrozenMargins(*arrays).radius(logits, lengths),
     }
 
 

@@ -7,6 +7,7 @@ batch 256, Adam, timed over an epoch of `fit`, plain and as a GloroModel.
 """
 
 import argparse
+import functools
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -19,7 +20,7 @@ OURS = "relu(a-b), ours"
 
 
 def forms():
-    """Each form as a function of a tensor; the last two pair neighbours instead of halves."""
+    """Each form as a function of a tensor; `neighbours` pairs features 2i and 2i + 1."""
     from keras import ops
 
     def halves(function):
@@ -30,8 +31,8 @@ def forms():
         return [ops.where(greater, a, b), ops.where(greater, b, a)]
 
     def by_abs(a, b):
-        mean, half = (a + b) * 0.5, ops.abs(a - b) * 0.5
-        return [mean + half, mean - half]
+        total, gap = a + b, ops.abs(a - b)
+        return [0.5 * (total + gap), 0.5 * (total - gap)]
 
     def by_relu(a, b):
         excess = ops.relu(a - b)
@@ -90,17 +91,17 @@ def micro(mode, rounds, repeats=5):
     rows = []
     for shape in SHAPES:
         rng = np.random.default_rng(0)
-        x, upstream = (ops.convert_to_tensor(rng.normal(size=shape), "float32") for _ in "xu")
-        variants = {}
-        for name, form in forms().items():
-            run = compile_pass(form, mode)
-            variants[name] = lambda run=run: [run(x, upstream) for _ in range(repeats)]
-        samples = timing.interleave(variants, rounds, warmup=2)
+        tensors = [ops.convert_to_tensor(rng.normal(size=shape), "float32") for _ in range(2)]
+        variants = {
+            name: functools.partial(compile_pass(form, mode), *tensors)
+            for name, form in forms().items()
+        }
+        samples = timing.interleave(variants, rounds, warmup=2, repeats=repeats)
         for name, (wall, cpu) in timing.medians(samples).items():
             ratios = [timing.ratio(samples, name, "ReLU", column) for column in (1, 0)]
-            cells = [f"{1e3 * seconds / repeats:.2f}" for seconds in (cpu, wall)]
-            cells += [f"{value:.2f}x" for value in ratios]
-            rows.append([mode, "x".join(map(str, shape)), name, *cells])
+            times = [f"{1e3 * seconds / repeats:.2f}" for seconds in (cpu, wall)]
+            size = "x".join(map(str, shape))
+            rows.append([mode, size, name, *times, *[f"{r:.2f}x" for r in ratios]])
     return rows
 
 
@@ -110,11 +111,9 @@ def steps(rounds, count=30):
 
     images, labels = timing.random_data(count * BATCH)
     rows = []
-    for kind in ("plain Keras", "GloroModel"):
-        models = {
-            a: step_overhead.plain(a) if "plain" in kind else step_overhead.certified(a, 2)
-            for a in ("relu", "minmax")
-        }
+    builders = {"plain Keras": step_overhead.plain, "GloroModel": step_overhead.certified}
+    for kind, build in builders.items():
+        models = {activation: build(activation) for activation in ("relu", "minmax")}
         runs = {a: timing.epoch(m, images, labels, BATCH) for a, m in models.items()}
         samples = timing.interleave(runs, rounds)
         middle = timing.medians(samples)
@@ -130,21 +129,19 @@ def main():
     parser.add_argument("--rounds", type=int, default=11)
     args = parser.parse_args()
     if args.worker:
-        steps_only = args.worker == "steps"
-        return timing.answer(steps(args.rounds) if steps_only else micro(args.worker, args.rounds))
+        function = steps if args.worker == "steps" else functools.partial(micro, args.worker)
+        return timing.answer(function(args.rounds))
     timing.print_machine("keras", "tensorflow_cpu", "jax")
-    rows = []
+    rows, call = [], [__file__, "--rounds", args.rounds, "--worker"]
     for mode in ("TF graph", "TF XLA", "JAX"):
         backend = "jax" if mode == "JAX" else "tensorflow"
-        call = [__file__, "--worker", mode, "--rounds", args.rounds]
-        rows += timing.worker(call, KERAS_BACKEND=backend)
-    head = ["compiled by", "shape", "form", "CPU ms", "wall ms", "CPU / ReLU", "wall / ReLU"]
-    timing.print_table("Forward and backward of one activation", head, rows)
-    call = [__file__, "--worker", "steps", "--rounds", args.rounds]
-    rows = timing.worker(call, KERAS_BACKEND="tensorflow")
-    head = ["model", "ReLU CPU ms", "MinMax CPU ms", "ReLU wall ms", "MinMax wall ms"]
+        rows += timing.worker([*call, mode], KERAS_BACKEND=backend)
+    head = "compiled by, shape, form, CPU ms, wall ms, CPU / ReLU, wall / ReLU"
+    timing.print_table("Forward and backward of one activation", head.split(", "), rows)
+    rows = timing.worker([*call, "steps"], KERAS_BACKEND="tensorflow")
+    head = "model, ReLU CPU ms, MinMax CPU ms, ReLU wall ms, MinMax wall ms, CPU ratio, wall ratio"
     title = "A training step of 2C2F, batch 256, TensorFlow (bar: MinMax at most 2x ReLU)"
-    timing.print_table(title, [*head, "CPU ratio", "wall ratio"], rows)
+    timing.print_table(title, head.split(", "), rows)
 
 
 if __name__ == "__main__":

@@ -75,15 +75,17 @@ def main():
         for _ in range(args.rounds):
             for name in seconds:
                 seconds[name] += turn(args, activation, name)
-        middle = {n: [statistics.median(c) for c in zip(*v)] for n, v in seconds.items()}
+        middle = {
+            n: [statistics.median(c) for c in zip(*v, strict=True)] for n, v in seconds.items()
+        }
         for name, (wall, cpu) in middle.items():
             faster = [f"{middle[PEER_NAME][i] / middle[name][i]:.2f}x" for i in (1, 0)]
             bar = f"at least {BAR:.0f}x" if (activation, name) == ("minmax", "2 a step") else ""
             label = name if name == PEER_NAME else f"gloro_tf, {name}"
             rows.append([activation, label, f"{cpu:.2f}", f"{wall:.2f}", *faster, bar])
     timing.print_table(
-        f"Seconds per epoch of {args.samples:,} images, batch {args.batch} ({args.rounds} processes "
-        f"a side in turn, {args.epochs - 1} epochs each, medians)",
+        f"Seconds per epoch of {args.samples:,} images, batch {args.batch} "
+        f"({args.rounds} processes a side in turn, {args.epochs - 1} epochs each, medians)",
         ["activation", "library and power iterations", "CPU s", "wall s"]
         + ["times faster, CPU", "times faster, wall", "bar"],
         rows,

@@ -31,7 +31,7 @@ def plain(activation):
     return net
 
 
-def certified(activation, power_iterations):
+def certified(activation, power_iterations=2):
     """The same net inside a GloroModel."""
     keras.utils.set_random_seed(0)
     net = gloro_tf.models.ConvNet("2C2F", (28, 28, 1), 10, activation=activation)

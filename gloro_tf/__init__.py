@@ -4,7 +4,19 @@ A user trains with plain `model.fit`; each prediction then comes with a radius i
 perturbation can change it. Start with `GloroModel` and `models.ConvNet`.
 """
 
-from gloro_tf import callbacks, data, layers, lipschitz, losses, margins, metrics, models, ops, plots, training
+from gloro_tf import (
+    callbacks,
+    data,
+    layers,
+    lipschitz,
+    losses,
+    margins,
+    metrics,
+    models,
+    ops,
+    plots,
+    training,
+)
 from gloro_tf._version import __version__
 from gloro_tf.models import Certificate, GloroModel
 

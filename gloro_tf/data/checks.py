@@ -155,7 +155,7 @@ def _from_rows(y, num_classes, name):
 
 
 def _check_each(values, right, name, must, remedy=_RENUMBER):
-    wrong = np.flatnonzero(~np.broadcast_to(right, values.shape))
+    wrong = np.flatnonzero(~np.broadcast_to(right, (len(values),)))
     if wrong.size:
         raise ValueError(
             f"`{name}` must be {must}. Received: {name}[{wrong[0]}]={values[wrong[0]]} "

@@ -70,12 +70,8 @@ def estimates_of(traced, iterations):
     factors = traced.factors()
     moving = [f for f in factors if f.iterate_shape is not None]
     iterates = [keras.ops.convert_to_tensor(initial_iterate(f)) for f in moving]
-    advance = compiled(
-        lambda vs: [f.advance(v, CHUNK) for f, v in zip(moving, vs, strict=True)]
-    )
+    advance = compiled(lambda vs: [f.advance(v, CHUNK) for f, v in zip(moving, vs, strict=True)])
     for _ in range(-(-iterations // CHUNK) if moving else 0):
         iterates = advance(iterates)
     known = {id(f): v for f, v in zip(moving, iterates, strict=True)}
-    return {
-        id(f): float(keras.ops.convert_to_numpy(f.estimate(known.get(id(f))))) for f in factors
-    }
+    return {id(f): float(keras.ops.convert_to_numpy(f.estimate(known.get(id(f))))) for f in factors}

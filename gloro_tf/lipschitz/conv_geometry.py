@@ -24,7 +24,9 @@ class ConvGeometry:
         self.size, self.kernel_size = tuple(size), tuple(kernel_size)
         self.strides, self.dilation = tuple(strides), tuple(dilation)
         self.low, self.output = [], []
-        for n, k, s, d in zip(self.size, self.kernel_size, self.strides, self.dilation, strict=True):
+        for n, k, s, d in zip(
+            self.size, self.kernel_size, self.strides, self.dilation, strict=True
+        ):
             low, count = _placement(n, (k - 1) * d + 1, s, padding)
             self.low.append(low)
             self.output.append(count)
@@ -39,8 +41,7 @@ class ConvGeometry:
         self.reach = tuple(-a for a in first), tuple(last)
         grid = [-(-n // s) for n, s in zip(self.size, self.strides)]
         self.sides = tuple(
-            max(g - min(a, 0), m + max(b, 0))
-            for g, m, a, b in zip(grid, self.output, first, last)
+            max(g - min(a, 0), m + max(b, 0)) for g, m, a, b in zip(grid, self.output, first, last)
         )
         self.phases = self.strides[0] * self.strides[1]
         self.input_cells = self.size[0] * self.size[1]

@@ -3,7 +3,6 @@
 import numpy as np
 from keras import ops
 
-from gloro_tf.lipschitz.conv_geometry import ConvGeometry
 from gloro_tf.lipschitz.factors import (
     FLOAT32_ROUNDOFF,
     FLOAT32_TINY,
@@ -243,5 +242,3 @@ def _grouped_correlation(x, kernel, groups):
             window = x[:, i : i + rows, j : j + columns]
             total = total + ops.einsum("nhwgi,igo->nhwgo", window, kernel[i, j])
     return ops.reshape(total, (x.shape[0], rows, columns, outputs))
-
-

@@ -127,5 +127,3 @@ def elu(layer, input_shape):
 @register(MinMax)
 def minmax(layer, input_shape):
     return Constant(1.0, terms=4)
-
-

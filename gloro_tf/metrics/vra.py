@@ -46,4 +46,3 @@ class VRA(RadiusMetric):
 
     def get_config(self):
         return {**super().get_config(), "epsilon": self.epsilon}
-

@@ -11,7 +11,9 @@ from gloro_tf.data import check_images, check_labels
 def check_epsilon(epsilon):
     """Returns `epsilon` as a float, or raises."""
     if epsilon is None:
-        raise ValueError("`epsilon` must be given: the L2 radius, e.g. `GloroModel(..., epsilon=0.3)`.")
+        raise ValueError(
+            "`epsilon` must be given: the L2 radius, e.g. `GloroModel(..., epsilon=0.3)`."
+        )
     epsilon = float(epsilon)
     if not 0 < epsilon < float("inf"):
         raise ValueError(

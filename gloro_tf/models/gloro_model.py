@@ -6,7 +6,7 @@ from keras import ops
 
 from gloro_tf import losses as losses_module
 from gloro_tf import metrics as metrics_module
-from gloro_tf.lipschitz import Constant, api, graph, margin, report
+from gloro_tf.lipschitz import api, graph, margin, report
 from gloro_tf.lipschitz.rules_activations import refuse_softmax
 from gloro_tf.margins import FrozenMargins, pack, top_class, with_bottom
 from gloro_tf.models import checks
@@ -16,9 +16,7 @@ from gloro_tf.models.certificate import (
     fingerprint,
     full_precision,
 )
-from gloro_tf.ops import compiled
-
-REFRESH_CHUNK = 10
+from gloro_tf.models.power_iterates import PowerIterates
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
@@ -69,7 +67,7 @@ class GloroModel(keras.Model):
         self.power_iterations = power_iterations
         self._trace = graph.trace(self.logits_model)
         refuse_softmax(self._trace)
-        self._is_frozen, self._warned, self._refresh = False, False, None
+        self._is_frozen, self._warned = False, False
         self._constant_metrics = []
         self._make_variables(epsilon)
         self.built = True
@@ -83,14 +81,7 @@ class GloroModel(keras.Model):
         self._fingerprint = self._state("fingerprint", (8,), 0, "int32")
         names = ("frozen_growth", "frozen_slope", "frozen_offset")
         self._tables = [self._state(name, table, np.inf) for name in names]
-        self._factors = self._trace.factors()
-        self._iterates = {}
-        for number, factor in enumerate(self._factors):
-            if factor.iterate_shape is not None:
-                start = api.initial_iterate(factor, seed=number)
-                name = f"iterate_{number}"
-                self._iterates[id(factor)] = self._state(name, start.shape, start)
-        self._iterate_list = list(self._iterates.values())
+        self._power = PowerIterates(self._trace, self.classes, self._state)
 
     def _state(self, name, shape, value, dtype="float32"):
         return self.add_weight(
@@ -111,56 +102,25 @@ class GloroModel(keras.Model):
     def call(self, inputs, training=False):
         logits = ops.cast(self.logits_model(inputs, training=training), "float32")
         if training:
-            self._advance()
-            return with_bottom(logits, self._estimate(), self._epsilon * self.epsilon_scale)
+            self._power.advance(self.power_iterations)
+            return with_bottom(logits, self._power.margins(), self._epsilon * self.epsilon_scale)
         if self._is_frozen:
             return self._frozen_tables().with_bottom(logits, inputs, self._epsilon)
-        return with_bottom(logits, self._estimate(), self._epsilon)
+        return with_bottom(logits, self._power.margins(), self._epsilon)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.classes + 1)
 
     # ---- the estimate, for training
 
-    def _advance(self):
-        for factor in self._factors:
-            if id(factor) in self._iterates:
-                variable = self._iterates[id(factor)]
-                variable.assign(factor.advance(variable.value, self.power_iterations))
-
-    def _factor_estimates(self):
-        values = {}
-        for factor in self._factors:
-            variable = self._iterates.get(id(factor))
-            values[id(factor)] = factor.estimate(None if variable is None else variable.value)
-        return values
-
-    def _estimate(self):
-        """The differentiable `(classes, classes)` margin constants at the current iterates."""
-        values = self._factor_estimates()
-        return margin.margin_estimate(self._trace, self.classes, lambda f: values[id(f)])
+    def refresh_iterates(self, iterations=50):
+        """Moves the power iterates on, so that the estimate converges; returns self."""
+        self._power.refresh(iterations, self.variables)
+        return self
 
     def layer_estimates(self):
         """Returns `{layer name: estimate}` at the current iterates, and `"model"`; floats."""
-        values = {k: float(ops.convert_to_numpy(v)) for k, v in self._factor_estimates().items()}
-        moving = {id(f) for f in self._factors if not isinstance(f, Constant)}
-        rows = report.make_report(self._trace, values, values, keep=moving)
-        return {row.layer: row.estimate for row in rows.rows} | {"model": rows.estimate}
-
-    def refresh_iterates(self, iterations=50):
-        """Moves the power iterates on, so that the estimate converges; returns self."""
-        if self._refresh is None:
-            self._refresh = compiled(self._moved_iterates, self.variables)
-        values = [ops.convert_to_tensor(v) for v in self._iterate_list]
-        for _ in range(-(-iterations // REFRESH_CHUNK)):
-            values = self._refresh(values)
-        for variable, value in zip(self._iterate_list, values, strict=True):
-            variable.assign(value)
-        return self
-
-    def _moved_iterates(self, values):
-        factors = [f for f in self._factors if id(f) in self._iterates]
-        return [f.advance(v, REFRESH_CHUNK) for f, v in zip(factors, values, strict=True)]
+        return self._power.by_layer()
 
     # ---- training, plain Keras
 
@@ -207,7 +167,9 @@ class GloroModel(keras.Model):
         if self._margin_loss:
             scale = self.epsilon_scale if training else 1.0
             labels = losses_module.label_matrix(y, self.classes)
-            constants = self._tables[0] if self._is_frozen and not training else self._estimate()
+            constants = (
+                self._tables[0] if self._is_frozen and not training else self._power.margins()
+            )
             growth = self._epsilon * scale * ops.matmul(labels, constants)
             y_pred = ops.concatenate([logits, growth], axis=-1)
         return super().compute_loss(x, y, y_pred, sample_weight, training)
@@ -215,32 +177,32 @@ class GloroModel(keras.Model):
     def _rows(self, logits, inputs, training):
         if self._is_frozen and not training:
             return self._frozen_tables().rows(logits, inputs)
-        growth = ops.take(self._estimate(), top_class(logits), axis=0)
+        growth = ops.take(self._power.margins(), top_class(logits), axis=0)
         return growth, ops.zeros_like(logits)
 
-    def fit(self, x=None, y=None, **kwargs):
+    def fit(self, x=None, y=None, *args, **kwargs):
         """Trains as `keras.Model.fit` does; ends a frozen state first, and checks arrays."""
         checks.check_arrays(x, y, self.classes, training=True)
         self.unfreeze()
-        return super().fit(x, y, **kwargs)
+        return super().fit(x, y, *args, **kwargs)
 
-    def evaluate(self, x=None, y=None, **kwargs):
+    def evaluate(self, x=None, y=None, *args, **kwargs):
         """Evaluates as `keras.Model.evaluate` does: with the bound if frozen, else the estimate."""
         checks.check_arrays(x, y, self.classes, training=False)
         self._check_fresh()
         if not self._is_frozen:
             self.refresh_iterates()
         with full_precision():
-            return super().evaluate(x, y, **kwargs)
+            return super().evaluate(x, y, *args, **kwargs)
 
-    def predict(self, x, **kwargs):
+    def predict(self, x, *args, **kwargs):
         """Returns `(n, classes + 1)` scores; see the class. Warns once if they are estimates."""
         self._check_fresh()
         if not self._is_frozen and not self._warned:
             self._warned = True
             checks.warn_unfrozen()
         with full_precision():
-            return super().predict(x, **kwargs)
+            return super().predict(x, *args, **kwargs)
 
     # ---- the bound, for certificates
 
@@ -301,7 +263,7 @@ class GloroModel(keras.Model):
         """Certifies a batch of inputs.
 
         Args:
-            x: `(n, ...)` array in the units of the training data.
+            x: `(n, ...)` array in the units of the training data; rounded to float32 first.
             batch_size: int. Defaults to 256.
             verbose: int or str. As in `keras.Model.predict`.
 
@@ -320,7 +282,7 @@ class GloroModel(keras.Model):
             )
         self._check_fresh()
         check_precision(self.logits_model)
-        x = np.asarray(x)
+        x = np.asarray(x, "float32")
         with full_precision():
             logits = self.logits_model.predict(x, batch_size=batch_size, verbose=verbose)
         tables = FrozenMargins(*[ops.convert_to_numpy(t).astype("float64") for t in self._tables])
@@ -339,7 +301,7 @@ class GloroModel(keras.Model):
         if kind != "estimate":
             raise ValueError(f"`kind` must be 'bound' or 'estimate'. Received: kind={kind!r}")
         self.refresh_iterates()
-        return ops.convert_to_numpy(self._estimate()).astype("float64")
+        return ops.convert_to_numpy(self._power.margins()).astype("float64")
 
     def lipschitz_report(self, iterations=200, verbose=0):
         """Returns a `gloro_tf.lipschitz.Report`: per layer, estimate, bound and gap."""

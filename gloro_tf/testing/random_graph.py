@@ -119,7 +119,7 @@ class _Maker:
 
     def scaled(self, x):
         if self.rng.random() < 0.5:
-            return self.make(layers.Rescaling, float(self.rng.normal()), 0.3)(x)
+            return self.make(layers.Rescaling, float(np.float32(self.rng.normal())), 0.3)(x)
         return self.pick(lambda x: x * -1.25 + 0.5, lambda x: 0.5 - x / 0.75)(x)
 
     def nonlinearity(self, x):

@@ -45,15 +45,15 @@ class Recipe:
     """
 
     dataset: str = "digits"
-    model: str = "2C2F"
+    model: str = "cholesky_mlp.2x256"
     epsilon: float = 0.3
-    loss: str = "crossentropy"
-    epochs: int = 60
+    loss: str = "emma.0.2"
+    epochs: int = 100
     batch_size: int = 128
-    optimizer: str = "adam"
-    learning_rate: float = 2e-3
+    optimizer: str = "nadam"
+    learning_rate: float = 3e-3
     learning_rate_schedule: str = "0.1 linear 5% 1 cosine 100% 0"
-    epsilon_schedule: str = "0.1 linear 50% 1.5"
+    epsilon_schedule: str = "0.1 linear 50% 1.1"
     trades_schedule: str = ""
     augmentation: str = "none"
     clip_norm: float = 0.0

@@ -244,7 +244,9 @@ def test_layers_alone():
     assert bound(layer) == pytest.approx(bound(model_of(layer, (6, 6, 2))))
 
 
-@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="TF CPU has no NCHW convolution")
+@pytest.mark.skipif(
+    keras.backend.backend() == "tensorflow", reason="TF CPU has no NCHW convolution"
+)
 def test_channels_first():
     model = model_of(L.Conv2D(3, 3, 2, padding="same", data_format="channels_first"), (2, 7, 6))
     truth = explicit_norm(model, (2, 7, 6))

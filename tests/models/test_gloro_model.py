@@ -214,9 +214,10 @@ def test_training_moves_the_iterates_and_evaluation_does_not_change_predictions(
     x, y = blobs()
     model = tiny()
     model.compile()
-    before = [to_numpy(v).copy() for v in model._iterate_list]
+    iterates = list(model._power.variables.values())
+    before = [to_numpy(v).copy() for v in iterates]
     model.fit(x, y, verbose=0)
-    assert any((to_numpy(v) != b).any() for v, b in zip(model._iterate_list, before, strict=True))
+    assert any((to_numpy(v) != b).any() for v, b in zip(iterates, before, strict=True))
     estimate = model.layer_estimates()["model"]
     bound = gloro_tf.lipschitz.bound(model.logits_model)
     assert 0.5 * bound < estimate <= bound * (1 + 1e-5)
@@ -230,7 +231,7 @@ def test_estimate_gradient_is_that_of_the_singular_value():
     model = tiny().refresh_iterates(300)
     layer = model.logits_model.layers[1]
     with tf.GradientTape() as tape:
-        value = model._factor_estimates()[id(model._factors[0])]
+        value = model._power.estimates()[id(model._power.factors[0])]
     found = tape.gradient(value, layer.kernel.value).numpy()
     left, _, right = np.linalg.svd(to_numpy(layer.kernel).astype("float64"))
     np.testing.assert_allclose(found, np.outer(left[:, 0], right[0]), atol=1e-3)
@@ -321,7 +322,9 @@ def test_saving_in_a_fresh_process(frozen, digits, tmp_path):
         f"np.save(r'{tmp_path / 'r.npy'}', m.certify(np.load(r'{tmp_path / 'x.npy'}')).radius);"
         "assert m.compiled and m.epsilon > 0"
     )
-    done = subprocess.run([sys.executable, "-W", "error::UserWarning", "-c", code], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-c", code], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     np.testing.assert_array_equal(np.load(tmp_path / "r.npy"), expected.radius)
 

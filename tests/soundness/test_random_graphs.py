@@ -23,7 +23,7 @@ def ratio(seed, steps=0):
     """Attained over bounded, both for one random graph."""
     model = random_graph(seed, dtype=DTYPE)
     bound = lipschitz.bound(model)
-    attained = lipschitz_lower_bound(model, model.input_shape[1:], steps=steps)
+    attained = lipschitz_lower_bound(model, model.input_shape[1:], steps=steps, restarts=3)
     assert np.isfinite(bound) and np.isfinite(attained)
     assert attained <= bound * (1 + TOLERANCE), f"seed {seed}: {attained} above {bound}"
     return attained / bound if bound else 1.0
@@ -35,7 +35,7 @@ def test_no_pair_exceeds_the_bound(start, monkeypatch):
     if start // PART % 2:
         monkeypatch.setattr(lipschitz.ConvOperator, "explicit_side", 0)
     seeds = range(start, start + PART)
-    ratios = np.array([ratio(s, steps=10 if s - start < ASCENTS else 0) for s in seeds])
+    ratios = np.array([ratio(s, steps=8 if s - start < ASCENTS else 0) for s in seeds])
     assert np.median(ratios) > 0.15
     assert (ratios > 0.9).any(), "nothing here would catch a bound that is a tenth too low"
 

@@ -208,7 +208,7 @@ def test_an_iterate_orthogonal_to_the_top_vector_does_no_harm():
     first.kernel.assign(np.diag([10.0, 1.0, 0.5]))
     net.layers[-1].kernel.assign([[1.0, -1.0], [0.0, 0.0], [0.0, 0.0]])
     model = gloro_tf.GloroModel(model=net, epsilon=0.1)
-    for iterate in model._iterate_list:
+    for iterate in model._power.variables.values():
         iterate.assign(np.array([[0.0, 1.0, 0.0]]))
     assert model.layer_estimates()[first.name] == pytest.approx(1.0)
     assert model.margin_lipschitz()[0, 1] >= 20.0
