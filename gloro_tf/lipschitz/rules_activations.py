@@ -76,13 +76,17 @@ class SoftmaxFactor(Constant):
 
 
 def refuse_softmax(trace):
-    """Raises `ValueError` where a model's last step is a softmax."""
-    for step in trace.steps:
-        rule = step.rule
-        if step.output == trace.output and isinstance(rule, tuple):
-            for factor in rule:
-                if isinstance(factor, SoftmaxFactor):
-                    raise ValueError(factor.message)
+    """Raises `ValueError` where a model ends in a softmax."""
+    output = trace.output
+    for step in reversed(trace.steps):
+        if step.output != output or not isinstance(step.rule, tuple):
+            return
+        for factor in step.rule:
+            if isinstance(factor, SoftmaxFactor):
+                raise ValueError(factor.message)
+        if not all(factor.is_identity for factor in step.rule):
+            return
+        output = step.inputs[0]
 
 
 def _size(input_shape):

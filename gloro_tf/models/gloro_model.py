@@ -283,6 +283,8 @@ class GloroModel(keras.Model):
         self._check_fresh()
         check_precision(self.logits_model)
         x = np.asarray(x, "float32")
+        if not len(x):
+            return Certificate(np.zeros(0, "int64"), np.zeros(0), np.zeros(0, "bool"))
         with full_precision():
             logits = self.logits_model.predict(x, batch_size=batch_size, verbose=verbose)
         tables = FrozenMargins(*[ops.convert_to_numpy(t).astype("float64") for t in self._tables])

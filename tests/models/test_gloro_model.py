@@ -102,6 +102,7 @@ def test_batch_size_and_repetition_do_not_matter(frozen, digits):
     np.testing.assert_allclose(radii[1], radii[2], atol=1e-4)
     np.testing.assert_array_equal(radii[2], radii[3])
     assert len(frozen.certify(digits[2][:1]).radius) == 1
+    assert len(frozen.certify(digits[2][:0]).radius) == 0
 
 
 def test_nan_and_infinite_inputs_are_never_certified(frozen, digits):
@@ -192,6 +193,7 @@ def test_models_without_logits_are_refused():
     for output in (
         L.Dense(3, activation="softmax")(vector),
         L.Softmax()(L.Dense(3)(vector)),
+        L.Dropout(0.1)(L.Softmax()(L.Dense(3)(vector))),
         L.Activation("softmax")(L.Dense(3)(vector)),
     ):
         with pytest.raises(ValueError, match="softmax at the end"):
