@@ -127,7 +127,7 @@ class GloroModel(keras.Model):
     @property
     def epsilon(self):
         """The radius at which the bottom column decides (float, assignable)."""
-        return float(ops.convert_to_numpy(self._epsilon))
+        return float(str(np.float32(ops.convert_to_numpy(self._epsilon))))
 
     @epsilon.setter
     def epsilon(self, value):

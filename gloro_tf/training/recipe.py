@@ -48,9 +48,9 @@ class Recipe:
     model: str = "cholesky_mlp.2x256"
     epsilon: float = 0.3
     loss: str = "emma.0.2"
-    epochs: int = 100
+    epochs: int = 80
     batch_size: int = 128
-    optimizer: str = "nadam"
+    optimizer: str = "adam"
     learning_rate: float = 3e-3
     learning_rate_schedule: str = "0.1 linear 5% 1 cosine 100% 0"
     epsilon_schedule: str = "0.1 linear 50% 1.1"

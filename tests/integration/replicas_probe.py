@@ -55,7 +55,7 @@ def main(path):
         ),
         "radii": float(np.abs(radii[0] - radii[1]).max()),
         "largest": float(radii[0].max()),
-        "loaded": bool(np.array_equal(radii[1], loaded)),
+        "loaded": float(np.abs(radii[1] - loaded).max()),
     }
     print(json.dumps(result))
 

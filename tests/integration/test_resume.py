@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 RECIPE = Recipe(
     model="2C2F",
     loss="trades_kl.1",
-    epochs=60,
+    epochs=14,
     batch_size=256,
     learning_rate_schedule="0.1 linear 2 1 cosine 100% 0",
     trades_schedule="0.5 linear 50% 2",
@@ -52,14 +52,14 @@ def stop(process, workdir, rows, with_signal):
 @pytest.mark.slow
 def test_interrupted_and_killed_runs_end_with_the_same_bits(tmp_path):
     killed, whole = tmp_path / "killed", tmp_path / "whole"
-    code, messages = stop(start(killed), killed, 3, signal.SIGINT)
+    code, messages = stop(start(killed), killed, 2, signal.SIGINT)
     assert code == 130
     assert "interrupted. To continue: python train.py" in messages and str(killed) in messages
     assert "Traceback" not in messages and not (killed / "report.json").exists()
 
     seen = (killed / "history.csv").read_text().count("\n")
-    assert 3 < seen <= RECIPE.epochs
-    code, _ = stop(start(killed), killed, seen + 3, signal.SIGKILL)
+    assert 2 < seen <= RECIPE.epochs
+    code, _ = stop(start(killed), killed, seen + 2, signal.SIGKILL)
     assert code == -signal.SIGKILL and not (killed / "report.json").exists()
 
     run(RECIPE, whole, verbose=0)
