@@ -118,17 +118,17 @@ def network_row(width, depth, side=16):
 
 
 def tightness(channels):
-    """All rows of the first table."""
+    """The rows of the first table, one by one."""
     rng = np.random.default_rng(0)
-    rows = []
     for kind in ("near identity", "low-pass", "checkerboard"):
         for c in channels:
-            rows.append(convolution_row(kind, stretched(3, c, c, kind, rng), 16, 1, 0.01))
+            yield convolution_row(kind, stretched(3, c, c, kind, rng), 16, 1, 0.01)
     for kind in ("random", "low-pass", "checkerboard"):
         for side, inside, outside, size in STRIDED:
             kernel = stretched(size, inside, outside, kind, rng)
-            rows.append(convolution_row(f"{kind}, stride 2", kernel, side, 2, 0.02))
-    return rows + [dense_row(*shape, rng) for shape in ((1568, 100), (100, 10), (3136, 512))]
+            yield convolution_row(f"{kind}, stride 2", kernel, side, 2, 0.02)
+    for shape in ((1568, 100), (100, 10), (3136, 512)):
+        yield dense_row(*shape, rng)
 
 
 def main():

@@ -119,7 +119,14 @@ class Gain(Factor):
         return [float64(v) for v in self.variables]
 
     def bound(self):
-        return float(round_up(np.max(np.abs(self.scale(np, *self._values()))), 16))
+        with np.errstate(all="ignore"):
+            largest = np.max(np.abs(self.scale(np, *self._values())))
+        if not np.isfinite(largest):
+            raise ValueError(
+                f"A layer scales its input by a number that is not finite. Received: {largest}. "
+                "Check its variance for negative or vanishing entries."
+            )
+        return float(round_up(largest, 16))
 
     def estimate(self, iterate=None):
         values = [keras.ops.cast(v, "float32") for v in self.variables]

@@ -2,6 +2,7 @@
 
 import keras
 
+COMPUTES = ("call", "convolution_op")
 _RULES = {}
 _ACTIVATIONS = {}
 
@@ -68,8 +69,8 @@ def activation_entry(function, layer_name):
 def rule_of(operation):
     """Finds the rule of a layer or Keras operation.
 
-    A subclass inherits a rule only while it runs its parent's `call`: whoever overrides `call`
-    computes another function.
+    A subclass inherits a rule only while it runs its parent's `call`: whoever overrides that, or
+    `convolution_op`, computes another function.
     """
     cls = type(operation)
     key = f"{cls.__module__}.{cls.__name__}"
@@ -79,9 +80,10 @@ def rule_of(operation):
         raise UnsupportedLayerError(_unknown(operation, f'"{key}"'))
     for base in cls.__mro__:
         if base in _RULES:
-            if base is not cls and cls.call is not base.call:
+            changed = [n for n in COMPUTES if getattr(cls, n, None) is not getattr(base, n, None)]
+            if changed:
                 raise UnsupportedLayerError(
-                    f"{cls.__name__} '{operation.name}' overrides `call` of {base.__name__}, whose "
+                    f"{cls.__name__} '{operation.name}' overrides `{changed[0]}` of {base.__name__}, whose "
                     f"Lipschitz rule therefore may not hold. {_how_to(cls.__name__)}"
                 )
             return _RULES[base]

@@ -40,7 +40,7 @@ _SLOPES = {
     "squareplus": (1.0, 1.0, 16),
     "sparse_plus": (1.0, 0.25, 16),
     "sigmoid": (0.25, 0.5, 16),
-    "hard_sigmoid": (0.1666666667, 0.5, 8),
+    "hard_sigmoid": (0.1666667, 0.5, 8),
     "sparse_sigmoid": (0.5, 0.5, 8),
     "silu": (1.09983933, 0.0, 24),
     "hard_silu": (1.5, 0.0, 16),

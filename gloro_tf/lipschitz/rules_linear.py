@@ -181,4 +181,6 @@ def normalization(layer, input_shape):
 def rescaling(layer, input_shape):
     scale, offset = np.asarray(layer.scale, "float64"), np.asarray(layer.offset, "float64")
     cells = int(np.prod(input_shape[1:]))
+    # Keras computes with the constant rounded to float32.
+    scale = np.maximum(np.abs(scale), np.abs(scale.astype("float32").astype("float64")))
     return Gain(lambda module, s: s, [scale], lambda s: np.abs(offset) + 0 * s, cells)

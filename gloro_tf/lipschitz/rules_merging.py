@@ -53,8 +53,10 @@ def maximum(layer, *shapes):
 
 @register(layers.Concatenate)
 def concatenate(layer, *shapes):
-    if layer.axis == 0:
-        raise UnsupportedLayerError(f"'{layer.name}' joins along the batch axis (axis=0).")
+    if layer.axis % len(shapes[0]) == 0:
+        raise UnsupportedLayerError(
+            f"'{layer.name}' joins along the batch axis. Received: axis={layer.axis}. Use axis=-1."
+        )
     return Merge("stack", (OUTWARD,) * len(shapes))
 
 
@@ -67,7 +69,10 @@ def _with_constant(operation, node):
             f"'{operation.name}' must combine two tensors, or a tensor and a fixed number. "
             "Put anything else into a layer with a registered rule."
         )
-    return np.asarray(keras.ops.convert_to_numpy(others[0]), "float64")
+    value = np.asarray(keras.ops.convert_to_numpy(others[0]), "float64")
+    # Keras computes with the constant rounded to float32; either may be the larger.
+    rounded = value.astype("float32").astype("float64")
+    return np.stack([value, rounded])
 
 
 @register("keras.src.ops.numpy.Add")

@@ -54,8 +54,20 @@ def max_pooling(layer, input_shape):
 def average_pooling(layer, input_shape):
     """Averages count real cells only ('same' borders), and are separable along the axes."""
     geometry = _pool_geometry(layer, input_shape)
+    if keras.backend.backend() == "torch" and any(_uneven(geometry, axis) for axis in (0, 1)):
+        raise UnsupportedLayerError(
+            f"'{layer.name}': with uneven 'same' padding Keras on torch averages replicated borders, "
+            "another function than on TensorFlow and JAX. Use padding='valid' after `ZeroPadding2D`, "
+            "or another backend."
+        )
     norm = math.prod(certified_norm(_average_matrix(geometry, axis)) for axis in (0, 1))
     return Constant(norm * (1 + 1e-14), terms=math.prod(geometry.kernel_size) + 1)
+
+
+def _uneven(geometry, axis):
+    """Whether 'same' padding needs an odd number of cells."""
+    reach = (geometry.output[axis] - 1) * geometry.strides[axis] + geometry.kernel_size[axis]
+    return (reach - geometry.size[axis]) % 2 == 1 and reach > geometry.size[axis]
 
 
 def _average_matrix(geometry, axis):

@@ -13,7 +13,7 @@ from gloro_tf.data import Batches, load, to_float
 from gloro_tf.models.certificate import check_precision
 from gloro_tf.training.evaluation import evaluate, versions
 from gloro_tf.training.progress import Checkpoint, HistoryFile
-from gloro_tf.training.strategy import make_deterministic, placement
+from gloro_tf.training.strategy import make_deterministic, placement, shards
 from gloro_tf.training.workdir import Workdir, load_model, save_model, write_text
 
 
@@ -88,7 +88,14 @@ def _train(recipe, dataset, folder, mixed_precision, checkpoint_seconds, verbose
     watched = dataset.validation(recipe.validation, seed=recipe.seed) if recipe.validation else None
     source = watched or dataset
     images, labels = source.x_train, source.y_train
-    batch_size = min(recipe.batch_size, len(labels))
+    parts = shards()
+    batch_size = min(recipe.batch_size, len(labels) // parts * parts)
+    if batch_size % parts or not batch_size:
+        raise ValueError(
+            f"`batch_size` must be a multiple of the {parts} devices, and the data as many at "
+            f"least. Received: batch_size={recipe.batch_size} for {len(labels)} images. Change "
+            "it, or pass --strategy=one."
+        )
     steps = len(labels) // batch_size
     model, done = _model(recipe, dataset, folder, mixed_precision, steps)
     if done >= recipe.epochs:
@@ -102,7 +109,10 @@ def _train(recipe, dataset, folder, mixed_precision, checkpoint_seconds, verbose
         seed=recipe.seed,
         start_step=done * steps,
     )
-    held_out = (to_float(watched.x_test), watched.y_test) if watched else None
+    held_out = None
+    if watched and len(watched.y_test) >= parts:
+        count = len(watched.y_test) // parts * parts
+        held_out = to_float(watched.x_test[:count]), watched.y_test[:count]
     history = model.fit(
         batches,
         epochs=recipe.epochs,
@@ -110,7 +120,7 @@ def _train(recipe, dataset, folder, mixed_precision, checkpoint_seconds, verbose
         steps_per_epoch=steps,
         shuffle=False,
         validation_data=held_out,
-        validation_batch_size=256,
+        validation_batch_size=256 // parts * parts,
         callbacks=_callbacks(recipe, folder, done, checkpoint_seconds),
         verbose=verbose,
     )

@@ -49,6 +49,13 @@ def _tensorflow(name):
     return tf.distribute.MirroredStrategy([device.name for device in devices]).scope()
 
 
+def shards():
+    """Into how many equal parts every batch must split: JAX' data parallelism does not pad."""
+    if keras.backend.backend() != "jax" or keras.distribution.distribution() is None:
+        return 1
+    return keras.distribution.get_device_count()
+
+
 def make_deterministic(seed):
     """Seeds every generator; on GPUs also asks TensorFlow to sum in one order, always.
 

@@ -28,7 +28,7 @@ def model_of(layer, shape):
 def explicit_norm(model, shape):
     size = math.prod(shape)
     basis = np.eye(size, dtype="float32").reshape(size, *shape)
-    at_zero = ops.convert_to_numpy(model(np.zeros((1, *shape), "float32"))).reshape(1, -1)
+    at_zero = ops.convert_to_numpy(model(np.zeros((2, *shape), "float32")))[:1].reshape(1, -1)
     rows = ops.convert_to_numpy(model(basis)).reshape(size, -1)
     return np.linalg.norm(rows.astype("float64") - at_zero, 2)
 
@@ -119,9 +119,9 @@ def test_activations_bound_their_slope(name):
     values = ops.convert_to_numpy(function(ops.convert_to_tensor(grid))).astype("float64")
     steepest = np.max(np.abs(np.diff(values[::1000]) / np.diff(grid.astype("float64")[::1000])))
     model = model_of(L.Activation(name), (4,))
-    assert steepest <= bound(model) * (1 + 1e-5)
+    assert steepest <= bound(model) * (1 + 3e-5)
     assert bound(model) == pytest.approx(ACTIVATIONS[name], rel=1e-5)
-    assert steepest >= 0.98 * ACTIVATIONS[name]
+    assert steepest >= 0.95 * ACTIVATIONS[name]
 
 
 def test_activation_argument_counts():
@@ -131,9 +131,9 @@ def test_activation_argument_counts():
 
 
 def test_activation_layers_look_at_their_configuration():
-    assert bound(model_of(L.ReLU(negative_slope=2.0), (4,))) == 2.0
-    assert bound(model_of(L.LeakyReLU(negative_slope=3.0), (4,))) == 3.0
-    assert bound(model_of(L.ELU(alpha=1.5), (4,))) == 1.5
+    assert bound(model_of(L.ReLU(negative_slope=2.0), (4,))) == pytest.approx(2.0)
+    assert bound(model_of(L.LeakyReLU(negative_slope=3.0), (4,))) == pytest.approx(3.0)
+    assert bound(model_of(L.ELU(alpha=1.5), (4,))) == pytest.approx(1.5)
     assert bound(model_of(L.PReLU(alpha_initializer=keras.initializers.Constant(-4)), (4,))) >= 4
     with pytest.raises(UnsupportedLayerError, match="threshold"):
         bound(model_of(L.ReLU(threshold=1.0), (4,)))
@@ -205,6 +205,38 @@ class Shifted(L.Dense):
         return 100 * super().call(inputs)
 
 
+class Standardised(L.Conv2D):
+    def convolution_op(self, inputs, kernel):
+        return super().convolution_op(inputs, kernel * 5)
+
+
+def test_hooks_that_change_the_function_lose_the_rule():
+    with pytest.raises(UnsupportedLayerError, match="overrides `convolution_op` of Conv2D"):
+        bound(model_of(Standardised(2, 3), (4, 4, 1)))
+
+
+def test_constants_are_bounded_as_executed():
+    for value in (0.1, 0.7, 1 / 3):
+        single = float(np.float32(value))
+        assert bound(model_of(L.Rescaling(value), (3,))) >= max(value, single)
+        x = keras.Input((3,))
+        assert bound(keras.Model(x, x * value)) >= max(value, single)
+
+
+def test_joining_the_batch_is_refused():
+    x = keras.Input((3,))
+    with pytest.raises(UnsupportedLayerError, match="batch axis"):
+        bound(keras.Model(x, L.Concatenate(axis=-2)([x, x])))
+
+
+def test_negative_variance_is_refused():
+    layer = L.BatchNormalization()
+    model = model_of(layer, (3,))
+    layer.moving_variance.assign([-1.0, 1.0, 1.0])
+    with pytest.raises(ValueError, match="not finite"):
+        bound(model)
+
+
 def test_nothing_is_assumed():
     with pytest.raises(UnsupportedLayerError, match="'odd'.*register"):
         bound(model_of(L.LayerNormalization(name="odd"), (4,)))
@@ -233,7 +265,7 @@ def test_a_user_registers_a_layer():
     def _(layer, input_shape):
         return 2.0
 
-    assert bound(model) == 2.0
+    assert bound(model) == pytest.approx(2.0)
 
 
 def test_layers_alone():
