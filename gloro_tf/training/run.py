@@ -204,6 +204,7 @@ def _float32(model, recipe, dataset):
     except ValueError:
         copy = _compiled(recipe, dataset)
         copy.set_weights(model.get_weights())
+        copy.optimizer.build(copy.trainable_variables)  # or the saved file does not load
         return copy
     return model
 
