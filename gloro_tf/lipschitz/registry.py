@@ -83,8 +83,8 @@ def rule_of(operation):
             changed = [n for n in COMPUTES if getattr(cls, n, None) is not getattr(base, n, None)]
             if changed:
                 raise UnsupportedLayerError(
-                    f"{cls.__name__} '{operation.name}' overrides `{changed[0]}` of {base.__name__}, whose "
-                    f"Lipschitz rule therefore may not hold. {_how_to(cls.__name__)}"
+                    f"{cls.__name__} '{operation.name}' overrides `{changed[0]}` of {base.__name__}, "
+                    f"whose Lipschitz rule therefore may not hold. {_how_to(cls.__name__)}"
                 )
             return _RULES[base]
     raise UnsupportedLayerError(_unknown(operation, cls.__name__))

@@ -13,8 +13,15 @@ from gloro_tf.lipschitz.rules_activations import activation_factors
 layers = keras.layers
 
 
-def _bias(layer, attribute="bias"):
-    return (lambda: getattr(layer, attribute)) if layer.use_bias else None
+def _weight(layer, attribute):
+    def read():
+        return getattr(layer, attribute)
+
+    return read
+
+
+def _bias(layer):
+    return _weight(layer, "bias") if layer.use_bias else None
 
 
 def _refuse_quantized(layer):
@@ -29,23 +36,22 @@ def _refuse_quantized(layer):
 def dense(layer, input_shape):
     _refuse_quantized(layer)
     cells = int(np.prod(input_shape[1:-1]))
-    operator = DenseOperator(
-        lambda: layer.kernel, _bias(layer), (input_shape[-1], layer.units), cells
-    )
+    shape = (input_shape[-1], layer.units)
+    operator = DenseOperator(_weight(layer, "kernel"), _bias(layer), shape, cells)
     return [operator, *activation_factors(layer, cells * layer.units)]
 
 
 @register(CholeskyDense)
 def cholesky_dense(layer, input_shape):
     shape = (input_shape[-1], layer.units)
-    return DenseOperator(lambda: layer.orthogonal_kernel, lambda: layer.bias, shape)
+    return DenseOperator(_weight(layer, "orthogonal_kernel"), _weight(layer, "bias"), shape)
 
 
 @register(UnitNormHead)
 def unit_norm_head(layer, input_shape):
     shape = (input_shape[-1], layer.units)
-    bias = lambda: layer.bias  # noqa: E731
-    return DenseOperator(layer.unit_kernel, bias, shape, kernel_roundings=shape[0] + 16)
+    roundings = shape[0] + 16
+    return DenseOperator(layer.unit_kernel, _weight(layer, "bias"), shape, 1, roundings)
 
 
 def _plane(layer, shape):

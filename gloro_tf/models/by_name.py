@@ -1,7 +1,9 @@
 """Architectures by name, as recipes and flags write them."""
 
+import difflib
+
 from gloro_tf.models.cholesky_mlp import CholeskyMLP
-from gloro_tf.models.convnet import ConvNet
+from gloro_tf.models.convnet import PLANS, ConvNet
 
 
 def build(name, input_shape, classes):
@@ -24,4 +26,9 @@ def build(name, input_shape, classes):
                 f"`model` must be written 'cholesky_mlp.DEPTHxWIDTH'. Received: model={name!r}"
             )
         return CholeskyMLP(int(depth), int(width), input_shape, classes)
+    if kind not in PLANS:
+        known = [*PLANS, "cholesky_mlp.5x256"]
+        close = difflib.get_close_matches(name.upper(), PLANS, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
+        raise ValueError(f"`model` must be one of {known}. Received: model={name!r}.{hint}")
     return ConvNet(kind, input_shape, classes, activation=detail or "minmax")

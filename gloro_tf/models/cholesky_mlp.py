@@ -17,19 +17,22 @@ class CholeskyMLP(keras.Model):
         width: int. Their units, even.
         input_shape: tuple. Shape of one input.
         classes: int. At least 2.
-        name: str.
+        dtype: dtype policy of the layers. Defaults to Keras' global one.
+        **kwargs: Base `keras.Model` arguments (`name`).
     """
 
-    def __init__(self, depth, width, input_shape, classes, name=None, **kwargs):
+    def __init__(self, depth, width, input_shape, classes, dtype=None, **kwargs):
         if classes < 2:
             raise ValueError(f"`classes` must be at least 2. Received: classes={classes}")
+        policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
         inputs = keras.Input(tuple(input_shape))
-        x = keras.layers.Flatten()(inputs)
-        for _ in range(depth):
-            x = MinMax()(CholeskyDense(width)(x))
-        super().__init__(
-            inputs=inputs, outputs=UnitNormHead(classes, name="logits")(x), name=name, **kwargs
-        )
+        x = keras.layers.Flatten(dtype=policy, name="flatten")(inputs)
+        for number in range(1, depth + 1):
+            x = CholeskyDense(width, dtype=policy, name=f"dense_{number}")(x)
+            x = MinMax(dtype=policy, name=f"dense_{number}_minmax")(x)
+        outputs = UnitNormHead(classes, name="logits", dtype=policy)(x)
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+        self.policy_name = policy.name
         self.depth, self.width = depth, width
         self.image_shape, self.classes = tuple(input_shape), classes
 
@@ -39,6 +42,7 @@ class CholeskyMLP(keras.Model):
             "width": self.width,
             "input_shape": self.image_shape,
             "classes": self.classes,
+            "dtype": self.policy_name,
             "name": self.name,
         }
 

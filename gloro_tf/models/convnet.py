@@ -7,7 +7,7 @@ import keras
 from gloro_tf.layers import MinMax
 
 # (filters, kernel size, stride) of each convolution, and the units of each hidden dense layer
-_PLANS = {
+PLANS = {
     "2C2F": (((16, 4, 2), (32, 4, 2)), (100,)),
     "4C3F": (((32, 3, 1), (32, 4, 2), (64, 3, 1), (64, 4, 2)), (512, 512)),
     "6C2F": (((32, 3, 1), (32, 3, 1), (32, 4, 2), (64, 3, 1), (64, 3, 1), (64, 4, 2)), (512,)),
@@ -33,7 +33,8 @@ class ConvNet(keras.Model):
         input_shape: `(height, width, channels)`.
         classes: int. At least 2.
         activation: `"minmax"` or `"relu"`. Defaults to `"minmax"`.
-        name: str.
+        dtype: dtype policy of the layers. Defaults to Keras' global one.
+        **kwargs: Base `keras.Model` arguments (`name`).
 
     Example:
 
@@ -44,7 +45,7 @@ class ConvNet(keras.Model):
         [Leino et al., Globally-Robust Neural Networks](https://arxiv.org/abs/2102.08452), appendix B.
     """
 
-    def __init__(self, plan, input_shape, classes, activation="minmax", name=None, **kwargs):
+    def __init__(self, plan, input_shape, classes, activation="minmax", dtype=None, **kwargs):
         convolutions, units = _plan(plan)
         if activation not in _ACTIVATIONS:
             raise ValueError(
@@ -53,19 +54,21 @@ class ConvNet(keras.Model):
             )
         if classes < 2:
             raise ValueError(f"`classes` must be at least 2. Received: classes={classes}")
-        activate = _ACTIVATIONS[activation]
+        policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
+        shared = {"kernel_initializer": "orthogonal", "dtype": policy}
         inputs = keras.Input(tuple(input_shape))
         x = inputs
-        for filters, size, stride in convolutions:
-            x = keras.layers.Conv2D(
-                filters, size, stride, padding="same", kernel_initializer="orthogonal"
-            )(x)
-            x = activate()(x)
-        x = keras.layers.Flatten()(x)
-        for width in units:
-            x = activate()(keras.layers.Dense(width, kernel_initializer="orthogonal")(x))
-        outputs = keras.layers.Dense(classes, kernel_initializer="orthogonal", name="logits")(x)
-        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
+        for number, (filters, size, stride) in enumerate(convolutions, start=1):
+            name = f"conv_{number}"
+            x = keras.layers.Conv2D(filters, size, stride, "same", name=name, **shared)(x)
+            x = _ACTIVATIONS[activation](dtype=policy, name=f"{name}_{activation}")(x)
+        x = keras.layers.Flatten(dtype=policy, name="flatten")(x)
+        for number, width in enumerate(units, start=1):
+            x = keras.layers.Dense(width, name=f"dense_{number}", **shared)(x)
+            x = _ACTIVATIONS[activation](dtype=policy, name=f"dense_{number}_{activation}")(x)
+        outputs = keras.layers.Dense(classes, name="logits", **shared)(x)
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+        self.policy_name = policy.name
         self.plan, self.image_shape = plan, tuple(input_shape)
         self.classes, self.activation = classes, activation
 
@@ -75,6 +78,7 @@ class ConvNet(keras.Model):
             "input_shape": self.image_shape,
             "classes": self.classes,
             "activation": self.activation,
+            "dtype": self.policy_name,
             "name": self.name,
         }
 
@@ -86,8 +90,8 @@ class ConvNet(keras.Model):
 def _plan(plan):
     if not isinstance(plan, str):
         return plan
-    if plan not in _PLANS:
-        close = difflib.get_close_matches(plan.upper(), _PLANS, n=1)
+    if plan not in PLANS:
+        close = difflib.get_close_matches(plan.upper(), PLANS, n=1)
         hint = f" Did you mean '{close[0]}'?" if close else ""
-        raise ValueError(f"`plan` must be one of {list(_PLANS)}. Received: plan={plan!r}.{hint}")
-    return _PLANS[plan]
+        raise ValueError(f"`plan` must be one of {list(PLANS)}. Received: plan={plan!r}.{hint}")
+    return PLANS[plan]

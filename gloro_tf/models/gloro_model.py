@@ -313,10 +313,16 @@ class GloroModel(keras.Model):
 
     # ---- saving
 
+    def get_compile_config(self):
+        config = super().get_compile_config()
+        if config and self.optimizer is not None:
+            config["optimizer_is_built"] = self.optimizer.built
+        return config
+
     def compile_from_config(self, config):
-        config = keras.saving.deserialize_keras_object(config)
-        self.compile(**config)
-        if self.optimizer is not None:
+        was_built = config.pop("optimizer_is_built", True)
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.optimizer is not None and was_built:
             self.optimizer.build(self.trainable_variables)
 
     def load_own_variables(self, store):

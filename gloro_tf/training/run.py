@@ -137,7 +137,8 @@ def _train(recipe, dataset, folder, mixed_precision, checkpoint_seconds, verbose
 def _model(recipe, dataset, folder, mixed_precision, steps):
     """The model to go on with, and how many epochs it has seen."""
     if folder.checkpoint.exists():
-        model = load_model(folder.checkpoint)
+        with _policy(mixed_precision):  # architectures are rebuilt under the current policy
+            model = load_model(folder.checkpoint)
         done, rest = divmod(int(keras.ops.convert_to_numpy(model.optimizer.iterations)), steps)
         if rest or model.logits_model.input_shape[1:] != dataset.input_shape:
             raise ValueError(

@@ -1,11 +1,15 @@
 """Mixed precision trains in bfloat16 and certifies in float32."""
 
 import dataclasses
+import importlib
 
 import keras
 import numpy as np
 
+import gloro_tf
 from gloro_tf.training import Recipe, run
+
+training = importlib.import_module("gloro_tf.training.run")
 
 
 def test_a_mixed_run_ends_in_a_float32_certificate(tmp_path, finished, digits):
@@ -14,7 +18,10 @@ def test_a_mixed_run_ends_in_a_float32_certificate(tmp_path, finished, digits):
     report = run(recipe, tmp_path, mixed_precision=True, verbose=0)
     assert keras.config.dtype_policy() == before
     assert report["mixed_precision"] is True
-    trained = keras.saving.load_model(tmp_path / "checkpoint.keras")
+    choices = {**report["recipe"], "mixed_precision": True}
+    folder, data = training.Workdir(tmp_path, choices), gloro_tf.data.load("digits")
+    trained, done = training._model(recipe, data, folder, True, steps=5)
+    assert done == recipe.epochs
     model = keras.saving.load_model(tmp_path / "model.keras")
     assert {layer.compute_dtype for layer in model.logits_model.layers} == {"float32"}
     assert "bfloat16" in {layer.compute_dtype for layer in trained.logits_model.layers}

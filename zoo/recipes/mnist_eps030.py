@@ -1,6 +1,8 @@
 """MNIST at radius 0.3: the 2C2F network of the GloRo paper, on a laptop.
 
-Paper: Leino, Wang, Fredrikson, Globally-Robust Neural Networks, ICML 2021 (VRA 95.7 %).
+Paper: Leino, Wang, Fredrikson, Globally-Robust Neural Networks, ICML 2021 (VRA 95.7 % at 0.3).
+Here, seed 0, guaranteed bound: clean 98.97 %, VRA 96.55 %. About 10 minutes on two idle CPU cores
+(14,040 steps of 40 ms).
 
     python train.py --recipe=mnist_eps030 --data_dir=...
 """
@@ -14,6 +16,7 @@ RECIPE = Recipe(
     loss="crossentropy",
     epochs=60,
     batch_size=256,
+    optimizer="adam",
     learning_rate=2e-3,
     learning_rate_schedule="0.1 linear 2% 1 cosine 100% 0",
     epsilon_schedule="0.5 linear 30% 1.6",
