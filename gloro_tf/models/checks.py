@@ -79,7 +79,7 @@ def float32_up(table):
     return np.where((table > 0) & (rounded < smallest), smallest, rounded).astype("float32")
 
 
-def lengths(x, chunk=4096):
+def lengths(x, chunk=128):
     """L2 norms of the rows of an array in float64."""
     flat = x.reshape(len(x), -1)
     parts = [

@@ -87,8 +87,8 @@ class GloroModel(keras.Model):
         return self.add_weight(
             name=name,
             shape=shape,
-            initializer=lambda shape, dtype=None: ops.cast(
-                ops.broadcast_to(ops.convert_to_tensor(value), shape), dtype
+            initializer=lambda shape, dtype=None: ops.convert_to_tensor(
+                np.array(np.broadcast_to(value, shape)), dtype
             ),
             dtype=dtype,
             trainable=False,
