@@ -9,14 +9,17 @@ continues when the same command is given again.
 """
 
 import dataclasses
+import os
 import shlex
 import sys
 
 from absl import app, flags, logging
 
-from gloro_tf.training import Recipe, run
-from gloro_tf.training.run import summary
-from gloro_tf.training.strategy import NAMES
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is imported, below
+
+from gloro_tf.training import Recipe, run  # noqa: E402
+from gloro_tf.training.run import summary  # noqa: E402
+from gloro_tf.training.strategy import NAMES  # noqa: E402
 
 FLAGS = flags.FLAGS
 _DEFINE = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEFINE_float}
