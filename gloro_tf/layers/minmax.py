@@ -10,8 +10,8 @@ class MinMax(keras.layers.Layer):
 
     With `a` and `b` the two halves of the last axis, the output is `[max(a, b), min(a, b)]`, written
     as `[b + relu(a - b), a - relu(a - b)]`. For every input the map is a permutation, so it is
-    1-Lipschitz in L2 and preserves gradient norms. That form is the fastest of six on CPU (see
-    `benchmarks/minmax.py`) and its Jacobian is a permutation at ties too.
+    1-Lipschitz in L2 and preserves gradient norms. That form is the fastest of six in a TensorFlow
+    graph on CPU (`benchmarks/minmax.py`), and its Jacobian is a permutation at ties too.
 
     Args:
         **kwargs: Base `keras.layers.Layer` arguments.
