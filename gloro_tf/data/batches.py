@@ -97,6 +97,30 @@ class Batches(keras.utils.PyDataset):
         rng = np.random.default_rng((self.seed, _AUGMENT, step))
         return self.augmentation(self.x[rows], rng), self.y[rows]
 
+    def for_fit(self):
+        """Returns the same batches in the form that `fit` takes fastest.
+
+        On TensorFlow, outside of a strategy, that is a `tf.data.Dataset`: Keras would otherwise
+        feed a generator, and TensorFlow then gives memory back to the system at every step,
+        which doubles the time of a small network's step on CPU. Elsewhere it is `self`.
+        """
+        if keras.backend.backend() != "tensorflow":
+            return self
+        import tensorflow as tf
+
+        if tf.distribute.has_strategy():
+            return self
+        images, labels = self[0]
+
+        def load(index):
+            types = (tf.float32, labels.dtype)
+            x, y = tf.numpy_function(lambda i: self[int(i)], [index], types)
+            x.set_shape((None, *images.shape[1:]))
+            y.set_shape((None, *labels.shape[1:]))
+            return x, y
+
+        return tf.data.Dataset.range(len(self)).map(load).prefetch(2)
+
     def __repr__(self):
         return (
             f"Batches(examples={len(self.x)}, batch_size={self.batch_size}, epochs={self.epochs}, "

@@ -114,7 +114,7 @@ def _train(recipe, dataset, folder, mixed_precision, checkpoint_seconds, verbose
         count = len(watched.y_test) // parts * parts
         held_out = to_float(watched.x_test[:count]), watched.y_test[:count]
     history = model.fit(
-        batches,
+        batches.for_fit(),
         epochs=recipe.epochs,
         initial_epoch=done,
         steps_per_epoch=steps,
