@@ -36,14 +36,6 @@ def test_both_ways_of_naming_the_model():
     assert tiny().logits_model.output_shape == (None, 3)
 
 
-@pytest.mark.parametrize("plan, count", [("4C3F", 1_974_762), ("6C2F", None), ("8C2F", None)])
-def test_convnets_build(plan, count):
-    net = gloro_tf.models.ConvNet(plan, (28, 28, 1), 10)
-    assert net.output_shape == (None, 10)
-    assert count is None or net.count_params() == count
-    assert type(net).from_config(net.get_config()).get_config() == net.get_config()
-
-
 def test_margin_constants_of_a_linear_model_are_exact():
     inputs = keras.Input((5,))
     model = gloro_tf.GloroModel(inputs, L.Dense(4)(inputs), epsilon=0.1)
@@ -343,15 +335,3 @@ def test_training_continues_after_loading(tmp_path):
     second = loaded.fit(x, y, epochs=1, shuffle=False, verbose=0).history
     assert first.keys() == second.keys()
     assert first["loss"][0] == pytest.approx(second["loss"][0], rel=1e-5)
-
-
-def test_architectures_by_name():
-    build = gloro_tf.models.build
-    assert build("2C2F.relu", (8, 8, 1), 4).activation == "relu"
-    mlp = build("cholesky_mlp.2x16", (8, 8, 1), 4)
-    assert mlp.depth == 2 and gloro_tf.lipschitz.bound(mlp) <= 2.0
-    assert type(mlp).from_config(mlp.get_config()).get_config() == mlp.get_config()
-    with pytest.raises(ValueError, match="Did you mean '2C2F'"):
-        build("2c2f", (8, 8, 1), 4)
-    with pytest.raises(ValueError, match="DEPTHxWIDTH"):
-        build("cholesky_mlp.two", (8, 8, 1), 4)

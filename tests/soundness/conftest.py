@@ -22,14 +22,6 @@ def train(model, x, y, *, epochs, batch_size, learning_rate, loss="emma"):
 
 
 @pytest.fixture(scope="session")
-def digits():
-    """`(x_train, y_train, x_test, y_test)` of the embedded digits, pixels in [0, 1]."""
-    data = gloro_tf.data.load("digits")
-    images = [gloro_tf.data.to_float(x) for x in (data.x_train, data.x_test)]
-    return images[0], data.y_train, images[1], data.y_test
-
-
-@pytest.fixture(scope="session")
 def digits_model(digits):
     """A small ReLU network with two dense layers behind a convolution, frozen."""
     keras.utils.set_random_seed(0)

@@ -1,8 +1,8 @@
 """MNIST at radius 0.3: the 2C2F network of the GloRo paper, on a laptop.
 
 Paper: Leino, Wang, Fredrikson, Globally-Robust Neural Networks, ICML 2021 (VRA 95.7 % at 0.3).
-Here, seed 0, guaranteed bound: clean 98.97 %, VRA 96.55 %. About 9 minutes on two CPU cores (60 epochs of
-8 s).
+Here, seed 0, guaranteed bound: clean 98.97 %, VRA 96.55 %. About 9 minutes on two CPU cores
+(60 epochs of 8 s).
 
     python train.py --recipe=mnist_eps030 --data_dir=...
 """
