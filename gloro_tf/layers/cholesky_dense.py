@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from gloro_tf.layers._checks import check_positive
 from gloro_tf.ops import cholesky_orthogonalize
 
 
@@ -16,29 +17,48 @@ class CholeskyDense(keras.layers.Layer):
     `Q` from the free kernel and stores it; inference uses the stored one, so that the function which
     is bounded is a fixed matrix, not the result of a factorisation.
 
+    With `residual`, what is orthonormalised is `I + residual * gamma[o] * kernel[i, o]` with a small
+    random kernel: a dense linear residual block, square.
+
     Args:
         units: int.
-        kernel_initializer: as in Keras. Defaults to `"orthogonal"`.
+        residual: float. Factor of the kernel beside the identity, `depth ** -0.5` in a LiResNet;
+            0 for none. Defaults to 0.
+        kernel_initializer: as in Keras. Defaults to `"orthogonal"`, or to a normal distribution of
+            deviation `1 / units` with `residual`.
         **kwargs: Base `keras.layers.Layer` arguments.
+
+    Inputs are `(batch, ..., features)`, the output `(batch, ..., units)`.
 
     Reference:
         [Hu et al., A Recipe for Improved Certifiable Robustness](https://arxiv.org/abs/2310.02513),
         section 4.
     """
 
-    def __init__(self, units, kernel_initializer="orthogonal", **kwargs):
+    def __init__(self, units, residual=0.0, kernel_initializer=None, **kwargs):
         super().__init__(**kwargs)
-        if units < 1:
-            raise ValueError(f"`units` must be positive. Received: units={units}")
-        self.units = units
+        self.units = check_positive("units", units)
+        self.residual = float(residual)
+        if kernel_initializer is None:
+            normal = keras.initializers.RandomNormal(stddev=1 / units)
+            kernel_initializer = normal if residual else "orthogonal"
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.input_spec = keras.layers.InputSpec(ndim=2)
+        self.input_spec = keras.layers.InputSpec(min_ndim=2)
 
     def build(self, input_shape):
         shape = (input_shape[-1], self.units)
+        if self.residual and shape[0] != shape[1]:
+            raise ValueError(
+                f"`units` must equal the input's features with `residual`. Received: "
+                f"units={self.units} for input_shape={tuple(input_shape)}"
+            )
         self.kernel = self.add_weight(
             name="kernel", shape=shape, initializer=self.kernel_initializer, autocast=False
         )
+        if self.residual:
+            self.gamma = self.add_weight(
+                name="gamma", shape=(self.units,), initializer="ones", autocast=False
+            )
         self.bias = self.add_weight(
             name="bias", shape=(self.units,), initializer="zeros", autocast=False
         )
@@ -50,7 +70,10 @@ class CholeskyDense(keras.layers.Layer):
             autocast=False,
             aggregation="only_first_replica",
         )
-        self.orthogonal_kernel.assign(_orthogonal(ops.convert_to_numpy(self.kernel)))
+        free = ops.convert_to_numpy(self.kernel)
+        if self.residual:
+            free = np.eye(self.units) + self.residual * free
+        self.orthogonal_kernel.assign(_orthogonal(free))
 
     def call(self, inputs, training=False):
         kernel = self.orthogonal_kernel
@@ -65,13 +88,20 @@ class CholeskyDense(keras.layers.Layer):
 
     def _orthogonalize(self):
         kernel = ops.convert_to_tensor(self.kernel)
+        if self.residual:
+            identity = ops.eye(self.units, dtype="float32")
+            kernel = identity + kernel * (self.residual * self.gamma)
         if kernel.shape[0] >= kernel.shape[1]:
             return ops.transpose(cholesky_orthogonalize(ops.transpose(kernel)))
         return cholesky_orthogonalize(kernel)
 
     def get_config(self):
-        initializer = keras.initializers.serialize(self.kernel_initializer)
-        return {**super().get_config(), "units": self.units, "kernel_initializer": initializer}
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "residual": self.residual,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
 
 
 def _orthogonal(kernel):

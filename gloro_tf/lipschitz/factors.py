@@ -100,6 +100,29 @@ class Constant(Factor):
         return relative * max(self.value, 1.0), relative * self._offset
 
 
+class Translation(Factor):
+    """Adds a vector that depends on weights.
+
+    Args:
+        length: callable that returns its L2 norm now (float).
+    """
+
+    def __init__(self, length):
+        self.length = length
+
+    def bound(self):
+        return 1.0
+
+    def estimate(self, iterate=None):
+        return keras.ops.convert_to_tensor(1.0, dtype="float32")
+
+    def offset(self):
+        return float(self.length()) * (1 + 1e-12)
+
+    def rounding(self, constant):
+        return gamma(4), gamma(4) * self.offset()
+
+
 class Gain(Factor):
     """The largest factor by which a layer scales any one entry.
 

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
-from gloro_tf.layers import MinMax
-from gloro_tf.lipschitz.factors import Constant, Gain
+from gloro_tf.layers import BetaAbs, Centering, GroupSort, Householder, MinMax
+from gloro_tf.lipschitz.factors import Constant, Gain, Translation, float64
 from gloro_tf.lipschitz.registry import (
     UnsupportedLayerError,
     activation_entry,
@@ -131,3 +131,24 @@ def elu(layer, input_shape):
 @register(MinMax)
 def minmax(layer, input_shape):
     return Constant(1.0, terms=4)
+
+
+@register(GroupSort)
+@register(BetaAbs)
+def permutation(layer, input_shape):
+    return Constant(1.0)
+
+
+@register(Householder)
+def householder(layer, input_shape):
+    """Reflects at `(sin, -cos)` rounded to float32, whose length is 1 to within a few units."""
+    return Constant(1.0 + 2.0**-18, terms=12)
+
+
+@register(Centering)
+def centering(layer, input_shape):
+    def length():
+        shift = float64(layer.shift())
+        return np.sqrt(np.sum(shift**2) * _size(input_shape) / input_shape[-1])
+
+    return Translation(length)

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from gloro_tf.layers import CholeskyDense, UnitNormHead
+from gloro_tf.layers import CholeskyDense, LinearResidualConv2D, UnitNormHead
 from gloro_tf.lipschitz.conv_geometry import ConvGeometry
 from gloro_tf.lipschitz.factors import Gain
 from gloro_tf.lipschitz.operators import ConvOperator, DenseOperator
@@ -43,8 +43,9 @@ def dense(layer, input_shape):
 
 @register(CholeskyDense)
 def cholesky_dense(layer, input_shape):
+    cells = int(np.prod(input_shape[1:-1]))
     shape = (input_shape[-1], layer.units)
-    return DenseOperator(_weight(layer, "orthogonal_kernel"), _weight(layer, "bias"), shape)
+    return DenseOperator(_weight(layer, "orthogonal_kernel"), _weight(layer, "bias"), shape, cells)
 
 
 @register(UnitNormHead)
@@ -98,6 +99,16 @@ def convolution(layer, input_shape):
         layer, input_shape, _kernel_2d(layer), layer.groups, channels, layer.filters, _bias(layer)
     )
     return [operator, *activation_factors(layer, operator.output_size())]
+
+
+@register(LinearResidualConv2D)
+def linear_residual(layer, input_shape):
+    _, height, width, channels = input_shape
+    size = (layer.kernel_size, layer.kernel_size)
+    geometry = ConvGeometry((height, width), size, (1, 1), "same")
+    operator = ConvOperator(layer.merged_kernel, layer.shift, geometry, channels, channels)
+    operator.kernel_roundings = 4
+    return operator
 
 
 def _depthwise(layer, input_shape, attribute, bias):

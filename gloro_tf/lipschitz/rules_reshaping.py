@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 
+from gloro_tf.layers import SpaceToDepth
 from gloro_tf.lipschitz.conv_geometry import ConvGeometry
 from gloro_tf.lipschitz.factors import Constant
 from gloro_tf.lipschitz.registry import UnsupportedLayerError, register
@@ -25,6 +26,7 @@ _register_all(
     + [f"{kind}{n}D" for kind in ("Cropping", "ZeroPadding") for n in (1, 2, 3)],
     lambda layer, input_shape: Constant(1.0),
 )
+register(SpaceToDepth)(lambda layer, input_shape: Constant(1.0))
 _register_all(
     ["Identity", "Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout"]
     + ["SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "ActivityRegularization"]

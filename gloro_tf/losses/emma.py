@@ -35,11 +35,14 @@ class EMMA(MarginLoss):
             raise ValueError(f"`temperature` must be positive. Received: temperature={temperature}")
         self.floor, self.temperature = floor, temperature
 
-    def from_margins(self, labels, logits, growth):
+    def shifted(self, labels, logits, growth):
+        """The differences to the label's logit, `(batch, classes)`, moved by each share."""
         difference = logits - ops.sum(labels * logits, axis=-1, keepdims=True)
         share = ops.clip(-difference / ops.maximum(growth, 1e-8), self.floor, 1.0)
-        shifted = difference + ops.stop_gradient(share) * growth
-        return ops.logsumexp(shifted / self.temperature, axis=-1)
+        return difference + ops.stop_gradient(share) * growth
+
+    def from_margins(self, labels, logits, growth):
+        return ops.logsumexp(self.shifted(labels, logits, growth) / self.temperature, axis=-1)
 
     def get_config(self):
         return {**super().get_config(), "floor": self.floor, "temperature": self.temperature}

@@ -6,6 +6,7 @@ import keras
 
 from gloro_tf.losses.crossentropy import Crossentropy
 from gloro_tf.losses.emma import EMMA
+from gloro_tf.losses.logit_annealing import LogitAnnealing
 from gloro_tf.losses.static_margin import StaticMargin
 from gloro_tf.losses.trades import Trades
 
@@ -16,6 +17,7 @@ _NAMES = {
     "trades_ce": lambda value: Trades(**_given(weight=value), kind="ce"),
     "margin": lambda value: StaticMargin(),
     "emma": lambda value: EMMA(**_given(temperature=value)),
+    "logit_annealing": lambda value: LogitAnnealing(**_given(temperature=value)),
 }
 
 
@@ -28,10 +30,10 @@ def get(identifier):
 
     Args:
         identifier: a loss object or callable, returned as it is, or one of `"crossentropy"`,
-            `"trades"`, `"trades_kl"`, `"trades_ce"`, `"margin"`, `"emma"`, optionally with a leading
+            `"trades"`, `"trades_kl"`, `"trades_ce"`, `"margin"`, `"emma"`, `"logit_annealing"`, optionally with a leading
             `"sparse_"` (labels of both forms are always understood) and a trailing parameter
             (`"trades_kl.1.5"`: the weight; `"crossentropy.2"`: the temperature;
-            `"emma.0.5"`: the temperature).
+            `"emma.0.5"`, `"logit_annealing.0.75"`: the temperature).
 
     Raises:
         ValueError: for an unknown name or a parameter that is no number.

@@ -4,14 +4,17 @@ import difflib
 
 from gloro_tf.models.cholesky_mlp import CholeskyMLP
 from gloro_tf.models.convnet import PLANS, ConvNet
+from gloro_tf.models.liresnet import LiResNet
 
 
 def build(name, input_shape, classes):
     """Builds a model of logits.
 
     Args:
-        name: `"2C2F"`, `"4C3F"`, `"6C2F"`, `"8C2F"`, optionally with an activation (`"2C2F.relu"`), or
-            `"cholesky_mlp.DEPTHxWIDTH"` (`"cholesky_mlp.5x256"`).
+        name: `"2C2F"`, `"4C3F"`, `"6C2F"`, `"8C2F"`, optionally with an activation (`"2C2F.relu"`);
+            `"cholesky_mlp.DEPTHxWIDTH"` (`"cholesky_mlp.5x256"`);
+            `"liresnet.DEPTHxWIDTH.DENSE_DEPTHxDENSE_WIDTH"` (`"liresnet.6x64.4x256"`; the second part
+            may be left out), or `"liresnet_neurips.DEPTHxWIDTH"`.
         input_shape: tuple. Shape of one input.
         classes: int.
 
@@ -20,15 +23,31 @@ def build(name, input_shape, classes):
     """
     kind, _, detail = name.partition(".")
     if kind == "cholesky_mlp":
-        depth, _, width = (detail or "5x256").partition("x")
-        if not (depth.isdigit() and width.isdigit()):
-            raise ValueError(
-                f"`model` must be written 'cholesky_mlp.DEPTHxWIDTH'. Received: model={name!r}"
-            )
-        return CholeskyMLP(int(depth), int(width), input_shape, classes)
+        return CholeskyMLP(*_sizes(name, detail or "5x256"), input_shape, classes)
+    if kind in ("liresnet", "liresnet_neurips"):
+        trunk, _, dense = detail.partition(".")
+        dense_depth, dense_width = _sizes(name, dense) if dense else (None, None)
+        return LiResNet(
+            *_sizes(name, trunk or "6x64"),
+            input_shape,
+            classes,
+            variant="neurips" if kind == "liresnet_neurips" else "chord",
+            dense_width=dense_width,
+            dense_depth=dense_depth,
+        )
     if kind not in PLANS:
-        known = [*PLANS, "cholesky_mlp.5x256"]
+        known = [*PLANS, "cholesky_mlp.5x256", "liresnet.6x64.4x256"]
         close = difflib.get_close_matches(name.upper(), PLANS, n=1)
         hint = f" Did you mean '{close[0]}'?" if close else ""
         raise ValueError(f"`model` must be one of {known}. Received: model={name!r}.{hint}")
     return ConvNet(kind, input_shape, classes, activation=detail or "minmax")
+
+
+def _sizes(name, text):
+    depth, _, width = text.partition("x")
+    if not (depth.isdigit() and width.isdigit()):
+        raise ValueError(
+            f"Sizes in `model` must be written DEPTHxWIDTH, as in 'cholesky_mlp.5x256'. "
+            f"Received: model={name!r}"
+        )
+    return int(depth), int(width)

@@ -45,6 +45,8 @@ class ConvNet(keras.Model):
         [Leino et al., Globally-Robust Neural Networks](https://arxiv.org/abs/2102.08452), appendix B.
     """
 
+    prefers_xla = True
+
     def __init__(self, plan, input_shape, classes, activation="minmax", dtype=None, **kwargs):
         convolutions, units = _plan(plan)
         if activation not in _ACTIVATIONS:

@@ -13,7 +13,7 @@ from gloro_tf.data import Batches, load, to_float
 from gloro_tf.models.certificate import check_precision
 from gloro_tf.training.evaluation import evaluate, versions
 from gloro_tf.training.progress import Checkpoint, HistoryFile
-from gloro_tf.training.strategy import make_deterministic, placement, shards
+from gloro_tf.training.strategy import compiles, make_deterministic, placement, shards
 from gloro_tf.training.workdir import Workdir, load_model, save_model, write_text
 
 
@@ -159,7 +159,7 @@ def _compiled(recipe, dataset, mixed_precision=False):
     model = models.GloroModel(
         model=net, epsilon=recipe.epsilon, power_iterations=recipe.power_iterations
     )
-    model.compile(recipe.make_optimizer(), loss=recipe.loss)
+    model.compile(recipe.make_optimizer(), loss=recipe.loss, jit_compile=compiles(net))
     return model
 
 

@@ -67,3 +67,16 @@ def make_deterministic(seed):
 
         if tf.config.list_logical_devices("GPU"):
             tf.config.experimental.enable_op_determinism()
+
+
+def compiles(net):
+    """What to pass as `jit_compile` for a model of logits.
+
+    XLA shortens the step of convolutional networks with MinMax on CPUs too, where Keras leaves it
+    off; it lengthens that of `CholeskyMLP` (`benchmarks/`). Replicas do not take it.
+    """
+    if keras.backend.backend() != "tensorflow" or not getattr(net, "prefers_xla", False):
+        return "auto"
+    import tensorflow as tf
+
+    return "auto" if tf.distribute.has_strategy() else True

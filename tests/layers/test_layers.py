@@ -9,20 +9,32 @@ LAYERS = [
     gloro_tf.layers.MinMax(),
     gloro_tf.layers.CholeskyDense(4),
     gloro_tf.layers.CholeskyDense(9),
+    gloro_tf.layers.CholeskyDense(6, residual=0.5),
     gloro_tf.layers.UnitNormHead(3),
+    gloro_tf.layers.Centering(),
+    gloro_tf.layers.GroupSort(3),
+    gloro_tf.layers.GroupSort(0),
+    gloro_tf.layers.HalfAbs(),
+    gloro_tf.layers.BetaAbs(0.25),
+    gloro_tf.layers.Householder(),
+    gloro_tf.layers.SpaceToDepth(2),
+    gloro_tf.layers.LinearResidualConv2D(3, scale=0.5),
+    gloro_tf.layers.LinearResidualConv2D(centering=True),
 ]
+IMAGE_LAYERS = (gloro_tf.layers.SpaceToDepth, gloro_tf.layers.LinearResidualConv2D)
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: type(layer).__name__)
 def test_config_shape_and_training(layer, tmp_path):
     copy = type(layer).from_config(layer.get_config())
     assert copy.get_config() == layer.get_config()
-    inputs = keras.Input((6,))
+    shape = (4, 6, 2) if isinstance(layer, IMAGE_LAYERS) else (6,)
+    inputs = keras.Input(shape)
     outputs = copy(inputs)
     model = keras.Model(inputs, outputs)
-    x = np.random.default_rng(0).normal(size=(8, 6)).astype("float32")
+    x = np.random.default_rng(0).normal(size=(8, *shape)).astype("float32")
     y = model.predict(x, verbose=0)
-    assert y.shape[1:] == copy.compute_output_shape((None, 6))[1:] == outputs.shape[1:]
+    assert y.shape[1:] == copy.compute_output_shape((None, *shape))[1:] == outputs.shape[1:]
     if model.trainable_variables:
         model.compile("sgd", loss="mse")
         model.fit(x, y + 1, verbose=0)

@@ -89,12 +89,38 @@ def test_emma_gradient_goes_through_the_growth_and_not_the_share():
         np.testing.assert_allclose(tape.gradient(result, tensor)[0, 3], 0.5 * share, rtol=1e-4)
 
 
+def annealed_in_numpy(logits, growth, label, temperature=0.75, offset=2.0, power=5.0):
+    difference = logits - logits[label]
+    share = np.clip(-difference / np.maximum(growth, 1e-8), 0.01, 1)
+    shifted = difference + share * growth
+    shifted[label] -= offset
+    q = np.exp(shifted[label] / temperature) / np.sum(np.exp(shifted / temperature))
+    return -temperature * (1 - q) ** power * np.log(q)
+
+
+def test_logit_annealing_against_its_formula():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        logits, growth = 5 * rng.normal(size=5), rng.random(5)
+        growth[2] = 0
+        found = value(losses.LogitAnnealing(), np.array([2]), packed(logits[None], growth[None]))
+        assert found == pytest.approx(annealed_in_numpy(logits, growth, 2), rel=1e-3, abs=1e-6)
+
+
+def test_logit_annealing_without_its_extras_is_emma():
+    rng = np.random.default_rng(1)
+    row = packed(rng.normal(size=(6, 4)), rng.random((6, 4)) * (np.arange(4) != 1))
+    plain = losses.LogitAnnealing(temperature=1.0, offset=0.0, power=0.0)
+    labels = np.ones(6, "int32")
+    assert value(plain, labels, row) == pytest.approx(value(losses.EMMA(), labels, row), rel=1e-5)
+
+
 def test_trades_is_safe_where_bottom_takes_everything():
     row = np.array([[0.0, 0.0, 300.0]], "float32")
     assert value(losses.Trades(), LABEL, row) == pytest.approx(300, rel=1e-2)
 
 
-@pytest.mark.parametrize("name", ["emma", "crossentropy", "trades", "trades_ce", "margin"])
+@pytest.mark.parametrize("name", ["emma", "crossentropy", "trades", "trades_ce", "margin", "logit_annealing"])
 def test_configs_round_trip(name):
     loss = losses.get(name)
     copy = keras.losses.deserialize(keras.losses.serialize(loss))

@@ -1,0 +1,48 @@
+"""Logit annealing: less weight on examples that have their margin."""
+
+import keras
+from keras import ops
+
+from gloro_tf.losses.emma import EMMA
+
+
+@keras.saving.register_keras_serializable(package="gloro_tf")
+class LogitAnnealing(EMMA):
+    """EMMA's shifted differences under an annealed, offset cross-entropy.
+
+    With `z_i = d_i + r_i g_i` as in `EMMA` and `q` the softmax of `(z - offset * 1[label]) /
+    temperature` at the label, the loss is `-temperature * (1 - q)**power * log q`. The factor fades
+    out examples whose margin is large, which a network of bounded capacity cannot afford to push.
+
+    Args:
+        temperature: float. Defaults to 0.75.
+        offset: float. Margin asked on top. Defaults to 2.
+        power: float. How fast easy examples fade; 0 for none. Defaults to 5.
+        floor: float. As in `EMMA`. Defaults to 0.01.
+        name: str.
+        **kwargs: Base `keras.losses.Loss` arguments.
+
+    Reference:
+        [Lai et al., Enhancing Certified Robustness via Block Reflector Orthogonal Layers and Logit
+        Annealing Loss](https://arxiv.org/abs/2505.15174), section 5.
+    """
+
+    def __init__(
+        self, temperature=0.75, offset=2.0, power=5.0, floor=0.01, name="logit_annealing", **kwargs
+    ):
+        super().__init__(floor=floor, temperature=temperature, name=name, **kwargs)
+        if offset < 0:
+            raise ValueError(f"`offset` must be at least 0. Received: offset={offset}")
+        if power and power < 1:
+            raise ValueError(f"`power` must be 0 or at least 1. Received: power={power}")
+        self.offset, self.power = offset, power
+
+    def from_margins(self, labels, logits, growth):
+        shifted = self.shifted(labels, logits, growth) - self.offset * labels
+        lost = ops.logsumexp(shifted / self.temperature, axis=-1)
+        lost = lost - ops.sum(labels * shifted, axis=-1) / self.temperature  # -log q
+        weight = (-ops.expm1(-lost)) ** self.power if self.power else 1.0
+        return self.temperature * weight * lost
+
+    def get_config(self):
+        return {**super().get_config(), "offset": self.offset, "power": self.power}
