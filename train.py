@@ -20,6 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is im
 from gloro_tf.training import Recipe, run  # noqa: E402
 from gloro_tf.training.run import summary  # noqa: E402
 from gloro_tf.training.strategy import NAMES  # noqa: E402
+from zoo import recipes  # noqa: E402
 
 FLAGS = flags.FLAGS
 _DEFINE = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEFINE_float}
@@ -40,7 +41,7 @@ def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"Flags only. Received: {argv[1:]}")
     try:
-        recipe = Recipe.load(FLAGS.recipe) if FLAGS.recipe else Recipe()
+        recipe = Recipe.load(recipes.find(FLAGS.recipe)) if FLAGS.recipe else Recipe()
         given = {f.name: getattr(FLAGS, f.name) for f in dataclasses.fields(Recipe)}
         recipe = dataclasses.replace(recipe, **{k: v for k, v in given.items() if v is not None})
         name = recipe.dataset.replace("/", "_").replace(":", "_")

@@ -1,1 +1,22 @@
-"""The zoo: recipes, and models whose numbers anyone can recompute."""
+"""The zoo: pretrained models whose numbers anyone can recompute, and the recipes that made them.
+
+```python
+import zoo
+
+zoo.list("*.mnist*")
+model = zoo.load("convnet_2c2f.mnist_eps030")     # SHA-256 checked, frozen, ready
+model.certify(images)
+```
+
+`python -m zoo` does the same from a terminal.
+"""
+
+from zoo._board import leaderboard
+from zoo._cards import Card
+from zoo._checking import evaluate, verify
+from zoo._loading import load
+from zoo._registry import card
+from zoo._registry import names as list  # noqa: A004
+from zoo._store import fetch
+
+__all__ = ["Card", "card", "evaluate", "fetch", "leaderboard", "list", "load", "verify"]

@@ -3,10 +3,13 @@
 import collections
 import contextlib
 import hashlib
+import json
 import sys
 
 import keras
 import numpy as np
+
+_UNSEEN = {"name", "trainable"}
 
 Certificate = collections.namedtuple("Certificate", ["label", "radius", "certified"])
 Certificate.__doc__ = """Certified predictions, NumPy arrays of length `n`.
@@ -17,14 +20,31 @@ model's epsilon.
 """
 
 
-def fingerprint(variables):
-    """SHA-256 of the values of variables, as eight int32."""
-    digest = hashlib.sha256()
-    for variable in variables:
+def fingerprint(model, tables):
+    """SHA-256, as eight int32, of what a model computes and of the tables that bound it.
+
+    It covers the values of all variables and the arguments of all layers, so that a stride
+    changed by hand is seen as a changed weight is.
+    """
+    digest = hashlib.sha256(_arguments(model).encode())
+    for variable in (*model.variables, *tables):
         values = np.ascontiguousarray(keras.ops.convert_to_numpy(variable))
         digest.update(f"{values.shape}{values.dtype}".encode())
         digest.update(values.view("uint8").data if values.size else b"")
     return np.frombuffer(digest.digest(), "<i4").astype("int32")
+
+
+def _arguments(model):
+    """The arguments of every layer but those that change no output, as text."""
+    listed = []
+    for layer in model._flatten_layers(include_self=False):
+        if not isinstance(layer, keras.Model):
+            try:
+                config = layer.get_config()
+            except NotImplementedError:  # a user's layer that is never saved
+                config = {}
+            listed.append([type(layer).__name__, {k: config[k] for k in {*config} - _UNSEEN}])
+    return json.dumps(listed, default=lambda value: type(value).__name__, sort_keys=True)
 
 
 @contextlib.contextmanager

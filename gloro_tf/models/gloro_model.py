@@ -10,6 +10,7 @@ from gloro_tf.lipschitz import api, graph, margin, report
 from gloro_tf.lipschitz.rules_activations import refuse_softmax
 from gloro_tf.margins import FrozenMargins, pack, top_class, with_bottom
 from gloro_tf.models import checks
+from gloro_tf.models._saving import Saving
 from gloro_tf.models.certificate import (
     Certificate,
     check_precision,
@@ -18,9 +19,11 @@ from gloro_tf.models.certificate import (
 )
 from gloro_tf.models.power_iterates import PowerIterates
 
+TABLES = ("growth", "slope", "offset")
+
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
-class GloroModel(keras.Model):
+class GloroModel(Saving, keras.Model):
     """A classifier that carries proofs: `classes + 1` scores, the last of them bottom.
 
     Bottom is the best score any rival class can reach within `epsilon` (L2): with `j` the predicted
@@ -79,8 +82,7 @@ class GloroModel(keras.Model):
         self.trades_weight = self._state("trades_weight", (), 1.0)
         self._frozen_flag = self._state("frozen", (), 0, "int32")
         self._fingerprint = self._state("fingerprint", (8,), 0, "int32")
-        names = ("frozen_growth", "frozen_slope", "frozen_offset")
-        self._tables = [self._state(name, table, np.inf) for name in names]
+        self._tables = [self._state(f"frozen_{name}", table, np.inf) for name in TABLES]
         self._power = PowerIterates(self._trace, self.classes, self._state)
 
     def _state(self, name, shape, value, dtype="float32"):
@@ -225,10 +227,24 @@ class GloroModel(keras.Model):
         constants = margin.margin_bound(self._trace, self.classes, lambda f: values[id(f)])
         slack = margin.rounding_slack(self._trace, self.classes, lambda f: values[id(f)])
         tables = FrozenMargins.from_bound(constants, *slack)
-        for variable, table in zip(
-            self._tables, (tables.growth, tables.slope, tables.offset), strict=True
-        ):
-            variable.assign(checks.float32_up(table))
+        found = (tables.growth, tables.slope, tables.offset)
+        return self.restore_frozen(
+            {n: checks.float32_up(t) for n, t in zip(TABLES, found, strict=True)}
+        )
+
+    def frozen_tables(self):
+        """Returns what `freeze` stored: `{"growth", "slope", "offset"}`, `(classes, classes)`
+        float32 arrays; see `gloro_tf.margins.FrozenMargins`."""
+        return {n: ops.convert_to_numpy(t) for n, t in zip(TABLES, self._tables, strict=True)}
+
+    def restore_frozen(self, tables):
+        """Stores tables that an earlier `freeze` of the same weights gave; returns self.
+
+        Nothing here checks that they belong to these weights: it is for files whose SHA-256 is
+        known. `margin_lipschitz("bound")` computes the bound again.
+        """
+        for name, variable in zip(TABLES, self._tables, strict=True):
+            variable.assign(tables[name])
         self._fingerprint.assign(self._current_fingerprint())
         self._set_frozen(True)
         return self
@@ -246,7 +262,7 @@ class GloroModel(keras.Model):
         self.train_function = self.test_function = self.predict_function = None
 
     def _current_fingerprint(self):
-        return fingerprint([*self.logits_model.variables, *self._tables])
+        return fingerprint(self.logits_model, self._tables)
 
     def _check_fresh(self):
         stored = ops.convert_to_numpy(self._fingerprint)
@@ -310,34 +326,3 @@ class GloroModel(keras.Model):
         estimates = api.estimates_of(self._trace, iterations)
         bounds = api.bounds_of(self._trace, verbose)
         return report.make_report(self._trace, estimates, bounds)
-
-    # ---- saving
-
-    def get_compile_config(self):
-        config = super().get_compile_config()
-        if config and self.optimizer is not None:
-            config["optimizer_is_built"] = self.optimizer.built
-        return config
-
-    def compile_from_config(self, config):
-        was_built = config.pop("optimizer_is_built", True)
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.optimizer is not None and was_built:
-            self.optimizer.build(self.trainable_variables)
-
-    def load_own_variables(self, store):
-        super().load_own_variables(store)
-        self._set_frozen(bool(ops.convert_to_numpy(self._frozen_flag)))
-
-    def get_config(self):
-        return {
-            "name": self.name,
-            "epsilon": self.epsilon,
-            "power_iterations": self.power_iterations,
-            "model": keras.saving.serialize_keras_object(self.logits_model),
-        }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        net = keras.saving.deserialize_keras_object(config.pop("model"), custom_objects)
-        return cls(model=net, **config)

@@ -11,6 +11,7 @@ from gloro_tf._version import __version__
 from gloro_tf.data import to_float
 from gloro_tf.margins import certified_radius
 
+ITERATIONS = 200
 RADII = (36 / 255, 72 / 255, 108 / 255, 0.3, 1.0, 1.58)
 
 
@@ -25,6 +26,7 @@ def evaluate(model, x, y, batch_size=256):
     certificate = model.certify(x, batch_size=batch_size)
     right = certificate.label == y
     logits = model.logits_model.predict(x, batch_size=batch_size, verbose=0)
+    model.refresh_iterates(ITERATIONS)
     constants = model.margin_lipschitz("estimate").astype("float32")
     estimated = ops.convert_to_numpy(certified_radius(logits.astype("float32"), constants))
     rows = [
@@ -51,6 +53,11 @@ def _radii(epsilon):
     if not any(math.isclose(epsilon, radius, rel_tol=1e-6) for radius in RADII):
         return sorted([*RADII, epsilon])
     return sorted(RADII)
+
+
+def trainable_parameters(model):
+    """The number of trainable weights."""
+    return sum(math.prod(variable.shape) for variable in model.trainable_variables)
 
 
 def versions():

@@ -36,6 +36,9 @@ class Recipe:
             `gloro_tf.callbacks.Schedule`. The last sets a TRADES loss' weight; `""` leaves it.
         augmentation: str. As in `gloro_tf.data.augmentation.get`.
         clip_norm: float. Global gradient norm to clip at; 0 for none.
+        weight_decay: float. Decoupled decay of the weights, times the learning rate; 0 for none.
+        ema: float. Momentum of an exponential average of the weights, which replaces them when
+            training ends (`0.999`); 0 for none.
         power_iterations: int. Per training step.
         validation: float. Fraction of the training images held out to watch progress on.
         image_size: int. Side to which folders of images are resized; 0 keeps theirs.
@@ -57,6 +60,8 @@ class Recipe:
     trades_schedule: str = ""
     augmentation: str = "none"
     clip_norm: float = 0.0
+    weight_decay: float = 0.0
+    ema: float = 0.0
     power_iterations: int = 2
     validation: float = 0.1
     image_size: int = 0
@@ -73,9 +78,10 @@ class Recipe:
         for field in ("epsilon", "learning_rate"):
             value = getattr(self, field)
             _require(0 < value < math.inf, field, value, "positive and finite")
-        for field in ("clip_norm", "image_size", "seed", "power_iterations"):
+        for field in ("clip_norm", "weight_decay", "image_size", "seed", "power_iterations"):
             _require(getattr(self, field) >= 0, field, getattr(self, field), "at least 0")
-        _require(0 <= self.validation < 1, "validation", self.validation, "in [0, 1)")
+        for field in ("validation", "ema"):
+            _require(0 <= getattr(self, field) < 1, field, getattr(self, field), "in [0, 1)")
         _require_one_of(OPTIMIZERS, "optimizer", self.optimizer)
         loss = losses.get(self.loss)
         augmentations.get(self.augmentation)
@@ -99,13 +105,9 @@ class Recipe:
         """Reads `RECIPE` from a Python file.
 
         Args:
-            name: a path that ends in `.py`, or the name of a recipe of the zoo.
+            name: a path that ends in `.py`.
         """
         path = pathlib.Path(name)
-        if path.suffix != ".py":
-            folder = pathlib.Path(importlib.util.find_spec("zoo.recipes").origin).parent
-            _require_one_of([p.stem for p in folder.glob("[a-z]*.py")], "recipe", str(name))
-            path = folder / f"{name}.py"
         if not path.exists():
             raise FileNotFoundError(f"`recipe` must be a file. Received: recipe={str(path)!r}")
         spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -122,6 +124,10 @@ class Recipe:
     def make_optimizer(self):
         """Returns the optimiser; schedules move its learning rate."""
         kwargs = {"global_clipnorm": self.clip_norm} if self.clip_norm else {}
+        if self.weight_decay or self.optimizer == "adamw":
+            kwargs["weight_decay"] = self.weight_decay
+        if self.ema:
+            kwargs |= {"use_ema": True, "ema_momentum": self.ema}
         return OPTIMIZERS[self.optimizer](self.learning_rate, **kwargs)
 
 

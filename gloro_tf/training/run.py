@@ -11,7 +11,7 @@ import keras
 from gloro_tf import callbacks, models
 from gloro_tf.data import Batches, load, to_float
 from gloro_tf.models.certificate import check_precision
-from gloro_tf.training.evaluation import evaluate, versions
+from gloro_tf.training.evaluation import evaluate, trainable_parameters, versions
 from gloro_tf.training.progress import Checkpoint, HistoryFile
 from gloro_tf.training.strategy import compiles, make_deterministic, placement, shards
 from gloro_tf.training.workdir import Workdir, load_model, save_model, write_text
@@ -73,7 +73,8 @@ def run(
         "mixed_precision": bool(mixed_precision),
         "test": results,
         "lipschitz": model.lipschitz_report().to_dict(),
-        "parameters": model.logits_model.count_params(),
+        "parameters": trainable_parameters(model),
+        "labels": list(dataset.class_names),
         "versions": versions(),
     }
     save_model(model, folder.path / "model.keras")
@@ -124,6 +125,8 @@ def _train(recipe, dataset, folder, mixed_precision, checkpoint_seconds, verbose
         callbacks=_callbacks(recipe, folder, done, checkpoint_seconds),
         verbose=verbose,
     )
+    if recipe.ema:
+        _after_averaging(model, batches)
     if not math.isfinite(history.history["loss"][-1]):
         raise FloatingPointError(
             f"The loss became NaN or infinite in epoch {history.epoch[-1] + 1}, so nothing was "
@@ -132,6 +135,13 @@ def _train(recipe, dataset, folder, mixed_precision, checkpoint_seconds, verbose
             "another --workdir."
         )
     return model
+
+
+def _after_averaging(model, batches, count=100):
+    """Lets what layers keep from training (orthonormal kernels, means) follow averaged weights."""
+    for index in range(min(count, batches.steps_per_epoch)):
+        images, _ = batches[len(batches) - 1 - index]
+        model.logits_model(images, training=True)
 
 
 def _model(recipe, dataset, folder, mixed_precision, steps):

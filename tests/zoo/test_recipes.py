@@ -1,0 +1,46 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+import gloro_tf
+from gloro_tf.training import Recipe
+from zoo import recipes
+
+SHAPES = {
+    "mnist": ((28, 28, 1), 10),
+    "cifar10": ((32, 32, 3), 10),
+    "cifar100": ((32, 32, 3), 100),
+    "tiny_imagenet": ((64, 64, 3), 200),
+    "imagenet2012": ((224, 224, 3), 1000),
+}
+LARGE = ("18x", "12x", "8x256", "8c2f")
+
+
+def slow(name):
+    return pytest.param(name, marks=pytest.mark.slow if any(s in name for s in LARGE) else ())
+
+
+@pytest.mark.parametrize("name", map(slow, recipes.names()))
+def test_builds_its_model_and_takes_a_step(name):
+    recipe = Recipe.load(recipes.find(name))
+    shape, classes = SHAPES[recipe.dataset]
+    net = gloro_tf.models.build(recipe.model, shape, classes)
+    model = gloro_tf.GloroModel(model=net, epsilon=recipe.epsilon)
+    model.compile(recipe.make_optimizer(), loss=recipe.loss, metrics=[])
+    x = np.random.default_rng(0).random((2, *shape), "float32")
+    before = net.trainable_variables[0].numpy().copy()
+    assert np.isfinite(model.train_on_batch(x, np.array([0, 1])))
+    assert np.any(net.trainable_variables[0].numpy() != before)
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_says_its_command(name):
+    text = recipes.find(name).read_text()
+    assert f"--recipe={name} " in text.split('"""')[1]
+    assert dataclasses.asdict(Recipe.load(recipes.find(name)))["seed"] == 0
+
+
+def test_unknown_names_are_met_with_the_nearest():
+    with pytest.raises(ValueError, match="`recipe` must be one of .*Did you mean 'mnist_eps030'"):
+        recipes.find("mnist_eps03")

@@ -1,0 +1,136 @@
+"""The zoo from a terminal.
+
+python -m zoo list [PATTERN] [--dataset=mnist]
+python -m zoo card NAME [--json]
+python -m zoo leaderboard DATASET [--epsilon=0.3] [--format=text|markdown|csv]
+python -m zoo fetch NAME [--mirror=URL ...] [--cache_dir=DIR] [--offline]
+python -m zoo verify NAME...
+python -m zoo evaluate NAME [--data_dir=DIR] [--download] [--limit=N] [--write]
+python -m zoo publish RUN NAME --recipe=FILE --summary=... --title=... --url=... --hardware=...
+"""
+
+import argparse
+import json
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import zoo  # noqa: E402
+
+
+def parser():
+    parent = argparse.ArgumentParser(
+        prog="python -m zoo", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    commands = parent.add_subparsers(dest="command", required=True)
+
+    def add(name, *positional, **flags):
+        command = commands.add_parser(name)
+        for argument in positional:
+            command.add_argument(argument)
+        for flag, options in flags.items():
+            command.add_argument(f"--{flag}", **options)
+        return command
+
+    yes = {"action": "store_true"}
+    source = {
+        "mirror": {"action": "append", "help": "URL or folder; may be repeated"},
+        "cache_dir": {},
+        "offline": yes,
+    }
+    add("list", dataset={}).add_argument("pattern", nargs="?", default="*")
+    add("card", "name", json=yes)
+    add("leaderboard", "dataset", epsilon={"type": float}, format={"default": "text"})
+    add("fetch", "name", **source)
+    add("verify", **source).add_argument("name", nargs="+")
+    add(
+        "evaluate",
+        "name",
+        data_dir={},
+        download=yes,
+        dataset={},
+        limit={"type": int},
+        write={**yes, "help": "into the card"},
+        **source,
+    )
+    flags = ("recipe", "summary", "title", "url", "hardware", "authors")
+    publish = add("publish", "run", "name", **{f: {"required": f != "authors"} for f in flags})
+    publish.set_defaults(authors="the gloro_tf authors")
+    publish.add_argument("--mantissa_bits", type=int, default=23)
+    return parent
+
+
+def main(arguments=None):
+    args = parser().parse_args(arguments)
+    try:
+        print(COMMANDS[args.command](args))
+    except KeyboardInterrupt:
+        print("\nzoo: interrupted; nothing half-done was kept.", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, ImportError) as error:
+        print(f"zoo: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _source(args):
+    return {
+        "mirrors": args.mirror,
+        "cache_dir": args.cache_dir,
+        "offline": args.offline or None,
+    }
+
+
+def _list(args):
+    return "\n".join(zoo.list(args.pattern, dataset=args.dataset))
+
+
+def _card(args):
+    card = zoo.card(args.name)
+    return card.to_json() if args.json else card.to_markdown()
+
+
+def _verify(args):
+    return "\n".join(
+        json.dumps(zoo.verify(name, verbose=0, **_source(args))) for name in args.name
+    )
+
+
+def _evaluate(args):
+    from zoo._publishing import record
+
+    chosen = {k: getattr(args, k) for k in ("data_dir", "download", "dataset", "limit")}
+    if args.write:
+        return record(args.name, **chosen, **_source(args)).to_markdown()
+    return json.dumps(zoo.evaluate(args.name, **chosen, **_source(args)), indent=1)
+
+
+def _publish(args):
+    from zoo._publishing import publish
+
+    card = publish(
+        args.run,
+        args.name,
+        recipe=args.recipe,
+        summary=args.summary,
+        paper={"title": args.title, "url": args.url},
+        hardware=args.hardware,
+        authors=args.authors,
+        mantissa_bits=args.mantissa_bits,
+    )
+    return card.to_markdown()
+
+
+COMMANDS = {
+    "list": _list,
+    "card": _card,
+    "leaderboard": lambda args: zoo.leaderboard(args.dataset, args.epsilon, args.format),
+    "fetch": lambda args: "\n".join(map(str, zoo.fetch(args.name, **_source(args)))),
+    "verify": _verify,
+    "evaluate": _evaluate,
+    "publish": _publish,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

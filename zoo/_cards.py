@@ -1,0 +1,127 @@
+"""Model cards: what is known about an entry, as JSON and as markdown."""
+
+import dataclasses
+import json
+
+RADII = (36 / 255, 72 / 255, 108 / 255, 0.3, 1.0, 1.58)
+
+
+@dataclasses.dataclass(frozen=True)
+class Card:
+    """What is known about one revision of one model.
+
+    Args:
+        name: str. `<architecture>.<dataset>[_<recipe>]`.
+        revision: int. Files of a revision never change; a mended model is a new revision.
+        summary: str. One sentence.
+        paper: dict. `title`, `url`.
+        licence, authors, date: str.
+        architecture: dict. `config` (what builds the model), `parameters`.
+        input: dict. `shape`, `range`, `preprocessing`.
+        labels: list of class names.
+        recipe: dict. The training choices, `file`, `extra_data`, `hardware`, `seconds`, `seed`.
+        epsilon: float. The L2 radius that the model was trained for.
+        weights: list of `{"file", "bytes", "sha256"}`, `in_package` whether a wheel holds them.
+        golden: dict. `logits` and `radii` of the eight inputs that `golden_inputs` makes.
+        lipschitz: dict. Largest margin constant by `estimate` and by `bound`.
+        results: list of dicts, one for each data set: see `zoo.evaluate`.
+        environment: dict. Versions.
+        limits: str. What is not promised.
+        unreliable: str. Empty, or why the numbers should not be trusted.
+    """
+
+    name: str
+    revision: int
+    summary: str
+    paper: dict
+    licence: str
+    authors: str
+    date: str
+    architecture: dict
+    input: dict
+    labels: list
+    recipe: dict
+    epsilon: float
+    weights: list
+    golden: dict
+    lipschitz: dict
+    results: list
+    environment: dict
+    limits: str
+    in_package: bool = True
+    unreliable: str = ""
+
+    @classmethod
+    def from_json(cls, text, where="the card"):
+        """Reads a card; raises `ValueError` for anything that is not one."""
+        try:
+            fields = json.loads(text)
+            card = cls(**fields)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{where} cannot be read: {error}") from error
+        for weight in card.weights:
+            if not isinstance(weight, dict) or not _plain(weight.get("file", "")):
+                raise ValueError(f"{where} names a file outside of its folder: {weight!r}")
+        return card
+
+    def to_json(self):
+        """Returns the card as JSON."""
+        return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
+
+    @property
+    def full_name(self):
+        """The name with its revision, `name@revision`."""
+        return f"{self.name}@{self.revision}"
+
+    @property
+    def dataset(self):
+        """The data set it was trained for."""
+        return self.recipe["dataset"]
+
+    def result(self):
+        """The measurement on its own data set, or `None` before `zoo.evaluate` wrote one."""
+        found = [r for r in self.results if r["dataset"] == self.dataset]
+        return found[-1] if found else None
+
+    def to_markdown(self):
+        """Returns the card as a page."""
+        weights = sum(w["bytes"] for w in self.weights)
+        lines = [f"# {self.full_name}", "", self.summary, ""]
+        if self.unreliable:
+            lines += [f"**Unreliable:** {self.unreliable}", ""]
+        lines += [
+            f"- paper: [{self.paper['title']}]({self.paper['url']})",
+            f"- parameters: {self.architecture['parameters']:,}; weights {weights / 2**20:.2f} MiB",
+            f"- input: {tuple(self.input['shape'])}, {self.input['range']}",
+            f"- recipe: `{self.recipe['file']}`, seed {self.recipe['seed']}, "
+            f"{self.recipe['seconds'] / 60:.0f} min on {self.recipe['hardware']}; extra data: "
+            f"{self.recipe['extra_data']}",
+            f"- largest margin constant: {self.lipschitz['bound']:.6g} by the bound, "
+            f"{self.lipschitz['estimate']:.6g} by the estimate",
+            f"- licence: {self.licence}; {self.authors}, {self.date}",
+            "",
+        ]
+        for result in self.results:
+            lines += [
+                f"`python -m zoo evaluate {self.full_name}`: {result['dataset']} "
+                f"({result['split']}, {result['examples']:,} images), clean "
+                f"{result['clean_accuracy']:.2%}",
+                "",
+                "| epsilon (L2) | VRA, by the bound | VRA, by the estimate |",
+                "|---|---|---|",
+            ]
+            lines += [
+                f"| {r['epsilon']:.4f} | {r['vra_bound']:.2%} | {r['vra_estimate']:.2%} |"
+                for r in result["vra"]
+            ]
+            lines.append("")
+        return "\n".join([*lines, self.limits, ""])
+
+    def __str__(self):
+        return self.to_markdown()
+
+
+def _plain(name):
+    """Whether a file name stays in its folder and is harmless in a URL."""
+    allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-@"
+    return bool(name) and not name.startswith(".") and all(c in allowed for c in name)

@@ -1,0 +1,105 @@
+"""Recomputing what a card says."""
+
+import platform
+
+import numpy as np
+
+import gloro_tf
+from gloro_tf.training.evaluation import evaluate as measure
+from gloro_tf.training.evaluation import versions
+from zoo import _registry
+from zoo._loading import load
+
+TOLERANCE = 1e-4
+
+
+def golden_inputs(shape):
+    """Eight fixed inputs in [0, 1], float32, on which a card keeps logits and radii."""
+    return np.random.default_rng(2026).random((8, *shape), "float32")
+
+
+def golden(model):
+    """The logits and certified radii of the golden inputs, for a card."""
+    x = golden_inputs(model.logits_model.input_shape[1:])
+    logits = model.logits_model.predict(x, verbose=0)
+    return {"logits": logits.tolist(), "radii": model.certify(x).radius.tolist()}
+
+
+def verify(name, **kwargs):
+    """Checks a model: its files, its logits on fixed inputs, and its bound, computed again.
+
+    Args:
+        name: str. As in `zoo.card`.
+        **kwargs: as in `zoo.fetch`.
+
+    Returns:
+        dict of what was compared: `bound` and `stored_bound` (largest margin constants), `estimate`,
+        and `logits` and `radii` (largest differences).
+
+    Raises:
+        ValueError: naming what differs.
+    """
+    card = _registry.card(name)
+    model = load(card.full_name, **kwargs)
+    found = golden(model)
+    scale = max(1.0, np.abs(card.golden["logits"]).max())
+    apart = {
+        key: float(np.abs(np.subtract(found[key], card.golden[key])).max()) for key in found
+    }
+    tables = model.frozen_tables()
+    bound = model.margin_lipschitz("bound")
+    estimate = model.refresh_iterates(200).margin_lipschitz("estimate")
+    stored = tables["growth"].astype("float64")
+    answer = {
+        "name": card.full_name,
+        "bound": float(bound.max()),
+        "stored_bound": float(stored.max()),
+        "estimate": float(estimate.max()),
+        **apart,
+    }
+    problems = []
+    if apart["logits"] > TOLERANCE * scale:
+        problems.append(f"golden logits differ by {apart['logits']:.2e}")
+    if apart["radii"] > TOLERANCE:
+        problems.append(f"golden radii differ by {apart['radii']:.2e}")
+    if np.any(stored < bound * (1 - 1e-9)):
+        problems.append(f"the stored bound {stored.max():.8g} is below {bound.max():.8g}")
+    if np.any(estimate > bound * (1 + 1e-5)):
+        problems.append(f"the estimate {estimate.max():.8g} exceeds the bound {bound.max():.8g}")
+    if problems:
+        raise ValueError(f"'{card.full_name}' is not what its card says: {'; '.join(problems)}")
+    return answer
+
+
+def evaluate(name, *, data_dir=None, download=False, dataset=None, limit=None, **kwargs):
+    """Measures a model on the test split of a data set: every number of its card comes from here.
+
+    Args:
+        name: str. As in `zoo.card`.
+        data_dir, download: as in `gloro_tf.data.load`.
+        dataset: str. Defaults to the one it was trained for.
+        limit: int. Only the first so many test images.
+        **kwargs: as in `zoo.fetch`.
+
+    Returns:
+        dict for JSON: `clean_accuracy`, and `vra` with a row for each radius, by the bound and by the
+        estimate.
+    """
+    card = _registry.card(name)
+    model = load(card.full_name, **kwargs)
+    source = dataset or card.dataset
+    data = gloro_tf.data.load(source, data_dir=data_dir, download=download)
+    x, y = data.x_test[:limit], data.y_test[:limit]
+    if x.shape[1:] != model.logits_model.input_shape[1:]:
+        raise ValueError(
+            f"`dataset` must have images of shape {model.logits_model.input_shape[1:]}. Received: "
+            f"dataset={source!r} of shape {x.shape[1:]}"
+        )
+    results, _ = measure(model, x, y)
+    return {
+        "dataset": source,
+        "split": "test" if limit is None else f"test[:{limit}]",
+        "labels": list(data.class_names),
+        **results,
+        "environment": {**versions(), "machine": platform.machine()},
+    }

@@ -1,0 +1,41 @@
+"""From a name to a model that certifies."""
+
+import pathlib
+
+import gloro_tf
+from gloro_tf.models import preset
+from zoo import _registry
+from zoo._store import fetch
+
+
+def load(name, weights="pretrained", **kwargs):
+    """Loads a model of the zoo, checked by SHA-256 and frozen: ready to `certify`.
+
+    Args:
+        name: str. `"architecture.dataset"`, with `"@revision"` for another than the newest; or the
+            path of a folder that `GloroModel.save_to_preset` wrote (with a `/` in it).
+        weights: `"pretrained"`, or `None` for the architecture with fresh weights, not frozen.
+        **kwargs: as in `zoo.fetch` (`mirrors`, `cache_dir`, `offline`, `verbose`).
+
+    Returns:
+        `gloro_tf.GloroModel`, with the radius it was trained for as `epsilon`.
+
+    Raises:
+        ValueError: for an unknown name, or files that are not the ones that were published.
+        FileNotFoundError: if the files are neither here nor fetched.
+    """
+    if weights not in ("pretrained", None):
+        raise ValueError(
+            f"`weights` must be 'pretrained' or None. Received: weights={weights!r}. For weights "
+            "of your own, pass the folder that `save_to_preset` wrote as `name`."
+        )
+    if "/" in str(name) or isinstance(name, pathlib.Path):
+        return gloro_tf.GloroModel.from_preset(name)
+    card = _registry.card(name)
+    model = preset.rebuild(card.architecture["config"])
+    if weights is None:
+        return model
+    arrays = {}
+    for path in fetch(card.full_name, **kwargs):
+        arrays |= preset.read_arrays(path)
+    return preset.set_arrays(model, arrays)

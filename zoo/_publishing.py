@@ -1,0 +1,147 @@
+"""From a finished run to an entry: weights, golden values and a card."""
+
+import dataclasses
+import datetime
+import json
+import pathlib
+
+import keras
+import numpy as np
+
+from gloro_tf.models import preset
+from gloro_tf.training.evaluation import trainable_parameters, versions
+from zoo import _registry
+from zoo._cards import Card
+from zoo._checking import evaluate, golden
+
+PACKAGE_BYTES = 5 * 2**20
+FILE_BYTES = 20 * 2**20
+MODEL_BYTES = 64 * 2**20
+LIMITS = (
+    "Promises are for L2 distances between inputs in the units of the input, pixels in [0, 1], and "
+    "float32 execution; SOUNDNESS.md has the details. Nothing is promised for other norms, for "
+    "16-bit or quantized execution, or for changes of an image that are large in L2."
+)
+
+
+def publish(run, name, *, recipe, summary, paper, hardware, authors, mantissa_bits=23):
+    """Writes the files of a new entry, without results; `python -m zoo evaluate --write` adds them.
+
+    Args:
+        run: str. Folder of a run of `train.py` (`model.keras`, `report.json`).
+        name: str. `<architecture>.<dataset>[_<recipe>]`; gets the next revision.
+        recipe: str. The recipe's file name in `zoo/recipes`, without `.py`.
+        summary, hardware, authors: str.
+        paper: dict with `title` and `url`.
+        mantissa_bits: int. Bits of each weight that are kept, 23 for all and 7 for bfloat16; the
+            bound is computed, and everything measured, on the rounded weights.
+
+    Returns:
+        The new `Card`.
+    """
+    if not _registry.NAME.fullmatch(name):
+        raise ValueError(
+            f"`name` must be '<architecture>.<dataset>[_<recipe>]' of lower-case letters, digits and "
+            f"underscores. Received: name={name!r}"
+        )
+    run = pathlib.Path(run)
+    report = json.loads((run / "report.json").read_text())
+    model = keras.saving.load_model(run / "model.keras", compile=False)
+    for variable in model.logits_model.variables:
+        if keras.backend.standardize_dtype(variable.dtype) == "float32":
+            values = keras.ops.convert_to_numpy(variable)
+            variable.assign(shorten(values, mantissa_bits))
+    model.freeze(verbose=1)
+    revision = _registry.newest_revision(name) + 1
+    weights = _write(model, f"{name}@{revision}")
+    card = Card(
+        name=name,
+        revision=revision,
+        summary=summary,
+        paper=paper,
+        licence="MIT",
+        authors=authors,
+        date=str(datetime.date.today()),
+        architecture={
+            "config": preset.describe(model),
+            "parameters": trainable_parameters(model),
+        },
+        input={
+            "shape": list(model.logits_model.input_shape[1:]),
+            "range": "[0, 1]",
+            "preprocessing": "none outside of the model",
+        },
+        labels=[str(i) for i in range(model.classes)],
+        recipe={
+            **report["recipe"],
+            "file": f"zoo/recipes/{recipe}.py",
+            "extra_data": "none",
+            "hardware": hardware,
+            "seconds": report["seconds"]["training"],
+            "mantissa_bits": mantissa_bits,
+        },
+        epsilon=model.epsilon,
+        weights=weights,
+        golden=golden(model),
+        lipschitz={
+            "bound": float(model.frozen_tables()["growth"].max()),
+            "estimate": float(model.refresh_iterates(200).margin_lipschitz("estimate").max()),
+        },
+        results=[],
+        environment=versions(),
+        limits=LIMITS,
+        in_package=sum(w["bytes"] for w in weights) <= PACKAGE_BYTES,
+    )
+    return save(card)
+
+
+def shorten(values, mantissa_bits):
+    """Rounds float32 values to fewer mantissa bits, to nearest, ties to even."""
+    drop = 23 - mantissa_bits
+    if not 0 <= drop <= 16:
+        raise ValueError(
+            f"`mantissa_bits` must lie in [7, 23]. Received: mantissa_bits={mantissa_bits}"
+        )
+    if not drop:
+        return values
+    bits = np.ascontiguousarray(values, "float32").view("uint32").astype("uint64")
+    half = (1 << (drop - 1)) - 1 + ((bits >> drop) & 1)
+    bits = (bits + half) >> drop << drop
+    return bits.astype("uint32").view("float32").reshape(values.shape)
+
+
+def _write(model, stem):
+    """Writes the weights in parts; returns their names, sizes and hashes."""
+    folder = _registry.FOLDER / "weights"
+    parts = preset.split(preset.arrays_of(model))
+    entries = []
+    for number, arrays in enumerate(parts):
+        suffix = f".{number}" if len(parts) > 1 else ""
+        path = folder / f"{stem}{suffix}.npz"
+        preset.write_arrays(path, arrays)
+        size = path.stat().st_size
+        if size > FILE_BYTES:
+            raise ValueError(f"'{path}' has {size} bytes, more than {FILE_BYTES}.")
+        entries.append({"file": path.name, "bytes": size, "sha256": preset.sha256(path)})
+    if sum(entry["bytes"] for entry in entries) > MODEL_BYTES:
+        raise ValueError(f"The weights exceed {MODEL_BYTES} bytes. Keep fewer mantissa bits.")
+    return entries
+
+
+def save(card):
+    """Writes a card where `zoo.card` finds it; returns it."""
+    path = _registry.CARDS / f"{card.full_name}.json"
+    path.write_text(card.to_json())
+    _registry.forget()
+    return card
+
+
+def record(name, **kwargs):
+    """Measures a model and writes the result into its card; takes what `zoo.evaluate` takes."""
+    card = _registry.card(name)
+    result = evaluate(card.full_name, **kwargs)
+    labels = result.pop("labels")
+    if result["dataset"] != card.dataset:
+        labels = card.labels
+    others = [r for r in card.results if r["dataset"] != result["dataset"]]
+    return save(dataclasses.replace(card, labels=labels, results=[*others, result]))

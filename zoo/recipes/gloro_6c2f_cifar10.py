@@ -1,0 +1,25 @@
+"""CIFAR-10 at radius 36/255 with the convolutional network of the GloRo paper.
+
+Paper: Leino, Wang, Fredrikson, Globally-Robust Neural Networks, ICML 2021 (VRA 58.4 %). Published
+settings; for a GPU. Not trained here.
+
+    python train.py --recipe=gloro_6c2f_cifar10 --data_dir=...
+"""
+
+from gloro_tf.training import Recipe
+
+RECIPE = Recipe(
+    dataset="cifar10",
+    model="6C2F",
+    epsilon=36 / 255,
+    loss="trades_kl.1.2",
+    epochs=800,
+    batch_size=512,
+    optimizer="adam",
+    learning_rate=1e-3,
+    learning_rate_schedule="1 constant 50% 1 exponential 100% 0.001",
+    epsilon_schedule="0.01 log 50% 1",
+    augmentation="flip+crop.4",
+    power_iterations=5,
+    validation=0.0,
+)
