@@ -33,6 +33,8 @@ flags.DEFINE_bool("download", False, "Whether a data set may be fetched.")
 flags.DEFINE_enum("strategy", "auto", NAMES, "One device, or a replica on each.")
 flags.DEFINE_bool("mixed_precision", False, "Train layers in bfloat16.")
 flags.DEFINE_bool("resume", True, "Continue a run of the same recipe in the workdir.")
+flags.DEFINE_bool("resident", False, "Data and augmentation on the device (JAX).")
+flags.DEFINE_float("time_budget", None, "Minutes: train as many epochs as fit.")
 flags.DEFINE_float("checkpoint_seconds", 5.0, "Least time between checkpoints; 0: each epoch.")
 flags.DEFINE_integer("verbose", 2, "0 silent, 1 progress bar, 2 a line an epoch.")
 
@@ -54,6 +56,8 @@ def main(argv):
             strategy=FLAGS.strategy,
             mixed_precision=FLAGS.mixed_precision,
             resume=FLAGS.resume,
+            resident=FLAGS.resident,
+            time_budget=FLAGS.time_budget,
             checkpoint_seconds=FLAGS.checkpoint_seconds,
             verbose=FLAGS.verbose,
         )

@@ -5,18 +5,26 @@ import keras
 from gloro_tf.callbacks.schedule import Schedule
 
 
-class _Scheduler(keras.callbacks.Callback):
+class Scheduler(keras.callbacks.Callback):
     """Sets a value before every training step, from the position of that step alone."""
 
-    name = None
+    name, factor = None, 1.0
 
     def __init__(self, schedule):
         super().__init__()
         self.schedule = schedule if isinstance(schedule, Schedule) else Schedule(schedule)
         self._epoch, self._value = 0, None
 
-    def apply(self, value):
+    def variable(self, model):
+        """The variable that the schedule moves."""
         raise NotImplementedError
+
+    def value_at(self, position, epochs):
+        """What the variable is at a position, in epochs of a run of so many epochs."""
+        return self.factor * self.schedule(position, epochs)
+
+    def apply(self, value):
+        self.variable(self.model).assign(self.factor * value)
 
     def _move(self, position):
         self._value = self.schedule(position, self.params["epochs"])
@@ -42,7 +50,7 @@ class _Scheduler(keras.callbacks.Callback):
         self._move(self.params["epochs"])
 
 
-class EpsilonSchedule(_Scheduler):
+class EpsilonSchedule(Scheduler):
     """Scales the radius that training asks for: `training epsilon = epsilon * schedule`.
 
     The radius that evaluation and certificates use stays as it is.
@@ -55,11 +63,11 @@ class EpsilonSchedule(_Scheduler):
 
     name = "schedule/epsilon"
 
-    def apply(self, value):
-        self.model.epsilon_scale.assign(value)
+    def variable(self, model):
+        return model.epsilon_scale
 
 
-class TradesSchedule(_Scheduler):
+class TradesSchedule(Scheduler):
     """Sets the weight of the TRADES loss.
 
     Args:
@@ -70,11 +78,11 @@ class TradesSchedule(_Scheduler):
 
     name = "schedule/trades"
 
-    def apply(self, value):
-        self.model.trades_weight.assign(value)
+    def variable(self, model):
+        return model.trades_weight
 
 
-class LearningRateSchedule(_Scheduler):
+class LearningRateSchedule(Scheduler):
     """Sets the optimiser's learning rate: `rate * schedule`.
 
     Args:
@@ -88,7 +96,10 @@ class LearningRateSchedule(_Scheduler):
 
     def __init__(self, schedule, rate):
         super().__init__(schedule)
-        self.rate = rate
+        self.rate = self.factor = rate
+
+    def variable(self, model):
+        return model.optimizer._learning_rate
 
     def apply(self, value):
         self.model.optimizer.learning_rate = self.rate * value

@@ -1,5 +1,6 @@
 """From a recipe to a frozen model in a folder."""
 
+import collections
 import dataclasses
 import importlib.util
 import json
@@ -7,10 +8,12 @@ import math
 import time
 
 import keras
+import numpy as np
 
 from gloro_tf import callbacks, models
 from gloro_tf.data import Batches, load, to_float
 from gloro_tf.models.certificate import check_precision
+from gloro_tf.training.budget import make_resident, measure_epoch, planned_epochs
 from gloro_tf.training.evaluation import evaluate, trainable_parameters, versions
 from gloro_tf.training.progress import Checkpoint, HistoryFile
 from gloro_tf.training.strategy import compiles, make_deterministic, placement, shards
@@ -26,6 +29,8 @@ def run(
     strategy="auto",
     mixed_precision=False,
     resume=True,
+    resident=False,
+    time_budget=None,
     checkpoint_seconds=5.0,
     verbose=1,
 ):
@@ -43,6 +48,10 @@ def run(
         strategy: `"auto"`, `"one"` or `"mirrored"`, see `placement`.
         mixed_precision: bool. Train the layers in bfloat16; certificates are float32 always.
         resume: bool. Continue a run of the same recipe in `workdir`.
+        resident: bool. Keep data and augmentation on the device, many steps in a call; JAX only. See
+            `Resident`. Draws other augmentations than the default way.
+        time_budget: float, optional. Minutes of training: the step time is measured, and the epochs
+            that fit replace the recipe's, so that schedules end when the time does.
         checkpoint_seconds: float. Least time between two checkpoints; 0 for one each epoch.
         verbose: int. As in Keras' `fit`.
 
@@ -55,15 +64,26 @@ def run(
         ValueError: for a `workdir` of another recipe, or data that cannot be trained on.
     """
     started = time.monotonic()
-    mixed = {"mixed_precision": True} if mixed_precision else {}
-    folder = Workdir(workdir, dataclasses.asdict(recipe) | mixed, resume)
+    extra = {"mixed_precision": mixed_precision, "resident": resident, "time_budget": time_budget}
+    extra = {name: value for name, value in extra.items() if value}
+    if time_budget:
+        _require_positive(time_budget)
+        recipe = dataclasses.replace(recipe, epochs=planned_epochs(workdir) or recipe.epochs)
+    folder = Workdir(workdir, dataclasses.asdict(recipe) | extra, resume)
     earlier = folder.seconds()
     dataset = load(
         recipe.dataset, data_dir=data_dir, download=download, image_size=recipe.image_size or None
     )
+    if time_budget and not folder.stamp.exists():
+        seconds = _seconds_per_epoch(recipe, dataset, mixed_precision, resident)
+        recipe = dataclasses.replace(recipe, epochs=max(1, int(60 * time_budget / seconds)))
+        folder.choices["epochs"] = recipe.epochs
+        if verbose:
+            print(f"{seconds:.1f} s an epoch: {recipe.epochs} epochs fit {time_budget:g} minutes.")
     make_deterministic(recipe.seed)
     with placement(strategy):
-        model = _train(recipe, dataset, folder, mixed_precision, checkpoint_seconds, verbose)
+        how = _How(mixed_precision, resident, checkpoint_seconds, verbose)
+        model = _train(recipe, dataset, folder, how)
     model = _float32(model, recipe, dataset)
     model.freeze(verbose=int(verbose == 1))
     results, certificate = evaluate(model, dataset.x_test, dataset.y_test)
@@ -85,7 +105,33 @@ def run(
     return report
 
 
-def _train(recipe, dataset, folder, mixed_precision, checkpoint_seconds, verbose):
+_How = collections.namedtuple("_How", ["mixed_precision", "resident", "seconds", "verbose"])
+
+
+def _require_positive(time_budget):
+    if not 0 < time_budget < math.inf:
+        raise ValueError(
+            f"`time_budget` must be a positive number of minutes. Received: {time_budget}"
+        )
+
+
+def _seconds_per_epoch(recipe, dataset, mixed_precision, resident):
+    """Measured on a few steps of a model that is then thrown away."""
+    make_deterministic(recipe.seed)
+    watched = dataset.validation(recipe.validation, seed=recipe.seed) if recipe.validation else None
+    source = watched or dataset
+    model = _compiled(recipe, dataset, mixed_precision)
+    seconds = measure_epoch(model, recipe, source.x_train, source.y_train, resident)
+    if watched:
+        held_out = to_float(watched.x_test), watched.y_test
+        model.evaluate(*held_out, verbose=0)
+        begin = time.monotonic()
+        model.evaluate(*held_out, verbose=0)
+        seconds += time.monotonic() - begin
+    return seconds
+
+
+def _train(recipe, dataset, folder, how):
     watched = dataset.validation(recipe.validation, seed=recipe.seed) if recipe.validation else None
     source = watched or dataset
     images, labels = source.x_train, source.y_train
@@ -98,7 +144,7 @@ def _train(recipe, dataset, folder, mixed_precision, checkpoint_seconds, verbose
             "it, or pass --strategy=one."
         )
     steps = len(labels) // batch_size
-    model, done = _model(recipe, dataset, folder, mixed_precision, steps)
+    model, done = _model(recipe, dataset, folder, how.mixed_precision, steps)
     if done >= recipe.epochs:
         return model
     batches = Batches(
@@ -114,17 +160,23 @@ def _train(recipe, dataset, folder, mixed_precision, checkpoint_seconds, verbose
     if watched and len(watched.y_test) >= parts:
         count = len(watched.y_test) // parts * parts
         held_out = to_float(watched.x_test[:count]), watched.y_test[:count]
-    history = model.fit(
-        batches.for_fit(),
-        epochs=recipe.epochs,
-        initial_epoch=done,
-        steps_per_epoch=steps,
-        shuffle=False,
-        validation_data=held_out,
-        validation_batch_size=256 // parts * parts,
-        callbacks=_callbacks(recipe, folder, done, checkpoint_seconds),
-        verbose=verbose,
-    )
+    followers = _callbacks(recipe, folder, done, how.seconds)
+    if how.resident:
+        history = make_resident(model, recipe, images, labels).fit(
+            recipe.epochs, done, held_out, followers, how.verbose
+        )
+    else:
+        history = model.fit(
+            batches.for_fit(),
+            epochs=recipe.epochs,
+            initial_epoch=done,
+            steps_per_epoch=steps,
+            shuffle=False,
+            validation_data=held_out,
+            validation_batch_size=256 // parts * parts,
+            callbacks=followers,
+            verbose=how.verbose,
+        )
     if recipe.ema:
         _after_averaging(model, batches)
     if not math.isfinite(history.history["loss"][-1]):
@@ -139,6 +191,8 @@ def _train(recipe, dataset, folder, mixed_precision, checkpoint_seconds, verbose
 
 def _after_averaging(model, batches, count=100):
     """Lets what layers keep from training (orthonormal kernels, means) follow averaged weights."""
+    for variable in model.trainable_variables:  # on JAX they share buffers with their averages
+        variable.assign(np.array(keras.ops.convert_to_numpy(variable), copy=True))
     for index in range(min(count, batches.steps_per_epoch)):
         images, _ = batches[len(batches) - 1 - index]
         model.logits_model(images, training=True)
