@@ -15,14 +15,17 @@ from gloro_tf import (
     models,
     ops,
     plots,
+    testing,
     training,
 )
 from gloro_tf._version import __version__
-from gloro_tf.models import Certificate, GloroModel
+from gloro_tf.models import AffinityModel, Certificate, GloroModel, RTKModel
 
 __all__ = [
+    "AffinityModel",
     "Certificate",
     "GloroModel",
+    "RTKModel",
     "__version__",
     "callbacks",
     "data",
@@ -34,5 +37,6 @@ __all__ = [
     "models",
     "ops",
     "plots",
+    "testing",
     "training",
 ]

@@ -92,9 +92,7 @@ def _card(args):
 
 
 def _verify(args):
-    return "\n".join(
-        json.dumps(zoo.verify(name, verbose=0, **_source(args))) for name in args.name
-    )
+    return "\n".join(json.dumps(zoo.verify(name, verbose=0, **_source(args))) for name in args.name)
 
 
 def _evaluate(args):

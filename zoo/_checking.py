@@ -43,9 +43,7 @@ def verify(name, **kwargs):
     model = load(card.full_name, **kwargs)
     found = golden(model)
     scale = max(1.0, np.abs(card.golden["logits"]).max())
-    apart = {
-        key: float(np.abs(np.subtract(found[key], card.golden[key])).max()) for key in found
-    }
+    apart = {key: float(np.abs(np.subtract(found[key], card.golden[key])).max()) for key in found}
     tables = model.frozen_tables()
     bound = model.margin_lipschitz("bound")
     estimate = model.refresh_iterates(200).margin_lipschitz("estimate")

@@ -112,7 +112,10 @@ def _download(url, target, entry, verbose):
     """Fetches one file into place, or leaves nothing."""
     handle, part = tempfile.mkstemp(dir=target.parent, suffix=".part")
     try:
-        with os.fdopen(handle, "wb") as file, urllib.request.urlopen(url, timeout=TIMEOUT) as source:
+        with (
+            os.fdopen(handle, "wb") as file,
+            urllib.request.urlopen(url, timeout=TIMEOUT) as source,
+        ):
             announced = source.headers.get("Content-Length")
             if announced is not None and int(announced) != entry["bytes"]:
                 raise OSError(f"{announced} bytes announced, expected {entry['bytes']}")

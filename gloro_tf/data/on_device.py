@@ -65,9 +65,9 @@ def _shift(pixels, images, key):
     padded = jnp.pad(images, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)))
     corners = jax.random.randint(key, (len(images), 2), 0, 2 * pixels + 1)
     shape = images.shape[1:]
-    return jax.vmap(
-        lambda image, at: jax.lax.dynamic_slice(image, (at[0], at[1], 0), shape)
-    )(padded, corners)
+    return jax.vmap(lambda image, at: jax.lax.dynamic_slice(image, (at[0], at[1], 0), shape))(
+        padded, corners
+    )
 
 
 def _cutout(side, images, key):

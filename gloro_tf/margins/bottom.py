@@ -5,7 +5,9 @@ import dataclasses
 import numpy as np
 from keras import ops
 
-FLOAT32_OUTWARD = 8 * 2.0**-24
+from gloro_tf.margins.relaxed import STRICT, relaxed_bottom, relaxed_radii
+
+FLOAT32_OUTWARD = 16 * 2.0**-24
 LENGTH_OUTWARD = 1.01
 
 
@@ -17,22 +19,7 @@ def top_class(logits):
     return ops.top_k(logits, 1)[1][..., 0]
 
 
-def rival_scores(logits, growth, winner):
-    """Adds to each logit what it can gain on the winner; the winner itself drops out.
-
-    Args:
-        logits: `(batch, classes)`.
-        growth: `(batch, classes)`. How much `logit_i - logit_winner` can grow.
-        winner: `(batch,)` int. Masked by index, so that a class tied with it stays a rival.
-
-    Returns:
-        `(batch, classes)`, the winner's entry at minus infinity.
-    """
-    is_winner = ops.one_hot(winner, logits.shape[-1], dtype="bool")
-    return ops.where(is_winner, -np.inf, logits + growth)
-
-
-def with_bottom(logits, margin_lipschitz, epsilon):
+def with_bottom(logits, margin_lipschitz, epsilon, relaxation=STRICT):
     """Appends the bottom score to a batch of logits.
 
     `bottom = max_{i != j} logit_i + epsilon * K[j, i]` with `j` the predicted class.
@@ -41,6 +28,7 @@ def with_bottom(logits, margin_lipschitz, epsilon):
         logits: `(batch, classes)` tensor.
         margin_lipschitz: `(classes, classes)` tensor `K`.
         epsilon: float or scalar tensor. The radius.
+        relaxation: `Relaxation`. Defaults to none.
 
     Returns:
         `(batch, classes + 1)` tensor. A row is certified where a class is its strict maximum.
@@ -48,10 +36,9 @@ def with_bottom(logits, margin_lipschitz, epsilon):
     Reference:
         [Leino et al., Globally-Robust Neural Networks](https://arxiv.org/abs/2102.08452), eq. 3.
     """
-    winner = top_class(logits)
-    growth = epsilon * ops.take(margin_lipschitz, winner, axis=0)
-    bottom = ops.max(rival_scores(logits, growth, winner), axis=-1, keepdims=True)
-    return ops.concatenate([logits, bottom], axis=-1)
+    return relaxed_bottom(
+        logits, lambda j: epsilon * ops.take(margin_lipschitz, j, axis=0), relaxation
+    )
 
 
 def certified_radius(logits, margin_lipschitz):
@@ -67,30 +54,9 @@ def certified_radius(logits, margin_lipschitz):
     Returns:
         `(batch,)` tensor.
     """
-    growth = ops.take(margin_lipschitz, top_class(logits), axis=0)
-    return packed_radius(pack(logits, growth, ops.zeros_like(logits)))[1]
-
-
-def pack(logits, growth, slack):
-    """Joins what a radius needs into one tensor: `[logits, growth, slack]`, `(batch, 3 * classes)`.
-
-    Args:
-        logits: `(batch, classes)`.
-        growth: `(batch, classes)`. Gain of each class on the predicted one, per unit of radius.
-        slack: `(batch, classes)`. Gain at radius 0, by rounding.
-    """
-    return ops.concatenate([logits, growth, slack], axis=-1)
-
-
-def packed_radius(packed):
-    """Returns `(logits, radius)` from `pack`'s tensor; see `certified_radius`."""
-    logits, growth, slack = ops.split(packed, 3, axis=-1)
-    is_winner = ops.one_hot(top_class(logits), logits.shape[-1], dtype="bool")
-    margin = ops.max(logits, axis=-1, keepdims=True) - logits - slack
-    positive = growth > 0
-    radius = ops.where(positive, margin / ops.where(positive, growth, 1.0), np.inf)
-    radius = ops.where(margin > 0, radius, 0.0)
-    return logits, ops.min(ops.where(is_winner, np.inf, radius), axis=-1)
+    zeros = ops.zeros_like(logits)
+    radii, _ = relaxed_radii(logits, lambda j: (ops.take(margin_lipschitz, j, axis=0), zeros))
+    return radii[:, 0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,47 +81,59 @@ class FrozenMargins:
         return cls(margin_lipschitz + slope, 2 * slope, 2 * offset)
 
     def rows(self, logits, inputs):
-        """Growth and slack rows of the predicted classes, slack outward by its own rounding."""
-        winner = top_class(logits)
+        """Returns a callable from `(batch,)` classes to their growth and slack rows, slack outward
+        by its own rounding."""
         axes = tuple(range(1, len(inputs.shape)))
         length = ops.sqrt(ops.sum(ops.square(inputs), axis=axes))[:, None]
-        growth = ops.take(self.growth, winner, axis=0)
-        slack = length * ops.take(self.slope, winner, axis=0)
-        slack = slack + ops.take(self.offset, winner, axis=0)
         largest = ops.max(ops.abs(logits), axis=-1, keepdims=True)
-        slack = slack * LENGTH_OUTWARD + FLOAT32_OUTWARD * largest
         finite = ops.isfinite(largest) & ops.isfinite(length)
-        return growth, ops.where(finite, slack, np.inf)
 
-    def with_bottom(self, logits, inputs, epsilon):
+        def of(winner):
+            slack = length * ops.take(self.slope, winner, axis=0)
+            slack = slack + ops.take(self.offset, winner, axis=0)
+            slack = slack * LENGTH_OUTWARD + FLOAT32_OUTWARD * largest
+            return ops.take(self.growth, winner, axis=0), ops.where(finite, slack, np.inf)
+
+        return of
+
+    def with_bottom(self, logits, inputs, epsilon, relaxation=STRICT):
         """Appends the bottom score, `(batch, classes + 1)`."""
-        growth, slack = self.rows(logits, inputs)
-        growth = epsilon * growth * (1 + FLOAT32_OUTWARD) + slack
-        rival = rival_scores(logits, growth, top_class(logits))
-        bottom = ops.max(rival, axis=-1, keepdims=True)
+        rows = self.rows(logits, inputs)
+
+        def growth_of(winner):
+            growth, slack = rows(winner)
+            return epsilon * growth * (1 + FLOAT32_OUTWARD) + slack
+
+        scores = relaxed_bottom(logits, growth_of, relaxation)
+        bottom = scores[:, -1:]
         bottom = ops.where(ops.isnan(bottom), np.inf, bottom)
         return ops.concatenate([logits, bottom], axis=-1)
 
-    def radius(self, logits, length):
+    def radii(self, logits, length, relaxation=STRICT):
         """Certified radii in float64 NumPy, rounded down.
 
         Args:
             logits: `(n, classes)` array, as executed.
             length: `(n,)` array. The L2 norms of the inputs.
+            relaxation: `Relaxation`.
 
         Returns:
-            `(labels, radii)`: int64 and float64 `(n,)`. NaN or infinity anywhere gives radius 0.
+            `(radii, order)` as `relaxed_radii`. NaN or infinity anywhere gives radius 0.
         """
         logits, length = np.asarray(logits, "float64"), np.asarray(length, "float64")
         finite = np.isfinite(logits).all(axis=1) & np.isfinite(length)
         logits, length = np.where(finite[:, None], logits, 0.0), np.where(finite, length, 0.0)
-        labels = logits.argmax(axis=1)
-        rows = np.arange(len(labels))
-        slack = self.slope[labels] * length[:, None] * (1 + 1e-12) + self.offset[labels]
-        margin = (logits[rows, labels][:, None] - logits) * (1 - 1e-15) - slack * (1 + 1e-15)
-        growth = self.growth[labels]
+
+        def rows_of(winner):
+            slack = self.slope[winner] * length[:, None] * (1 + 1e-12) + self.offset[winner]
+            return self.growth[winner], slack
+
         with np.errstate(divide="ignore", invalid="ignore"):
-            radius = np.where(margin > 0, margin / growth * (1 - 1e-15), 0.0)
-        radius[rows, labels] = np.inf
-        radius = np.where(np.isnan(radius), 0.0, radius).min(axis=1)
-        return labels.astype("int64"), np.where(finite, radius, 0.0)
+            radii, order = relaxed_radii(logits, rows_of, relaxation, np)
+        radii = np.where(np.isnan(radii), 0.0, radii)
+        return np.where(finite[:, None], radii, 0.0), order.astype("int64")
+
+    def radius(self, logits, length):
+        """The labels and the radii of the ordinary promise: int64 and float64 `(n,)`."""
+        radii, order = self.radii(logits, length)
+        return order[:, 0], radii[:, 0]

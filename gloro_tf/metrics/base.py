@@ -5,6 +5,8 @@ import difflib
 import keras
 from keras import ops
 
+from gloro_tf.margins import loosest
+
 _NAMES = {}
 
 
@@ -21,8 +23,8 @@ def named(*names):
 def get(identifier):
     """Returns a metric: objects and Keras' own names as they are, ours from strings.
 
-    Ours are `"clean_accuracy"`, `"vra"`, `"rejection_rate"` and `"certified_radius"`;
-    `"vra.0.5"` is the VRA at radius 0.5.
+    Ours are `"clean_accuracy"`, `"vra"`, `"rejection_rate"`, `"certified_radius"`, `"top_k_vra"`,
+    `"affinity_vra"` and `"promised_set_size"`; `"vra.0.5"` is the VRA at radius 0.5.
 
     Raises:
         ValueError: for a string that looks like one of ours and is not.
@@ -75,7 +77,30 @@ class RadiusMetric(RowMean):
     """Base class of metrics that need more than the decision at the model's own radius.
 
     Where `needs_constants` is true, `GloroModel` calls them with `y_pred` of shape
-    `(batch, 3 * classes)`; see `gloro_tf.margins.pack`.
+    `(batch, classes + 1)`: the logits, then the certified radius.
     """
 
     needs_constants = False
+
+    def select(self, logits, radii, order, epsilon):
+        """What `update_state` gets as `y_pred`, from the radii of `margins.relaxed_radii`."""
+        radius = ops.max(radii, axis=-1, keepdims=True)
+        return ops.concatenate([logits, radius], axis=-1)
+
+
+class PromiseMetric(RowMean):
+    """Base class of metrics of the promised set.
+
+    `GloroModel` calls them with `y_pred` of shape `(batch, classes)`: 1 for the members of the
+    largest set that is promised at the model's radius, 0 elsewhere, all 0 without a promise.
+    """
+
+    needs_constants = True
+
+    def select(self, logits, radii, order, epsilon):
+        """The members of the promised set, `(batch, classes)` float32."""
+        size = loosest(radii, epsilon)
+        ranks = ops.arange(order.shape[-1], dtype="int32")
+        counted = ops.cast(ranks[None] < size[:, None], "float32")
+        rows = ops.one_hot(order, logits.shape[-1], dtype="float32")
+        return ops.sum(rows * counted[..., None], axis=1)

@@ -3,7 +3,6 @@
 import keras
 from keras import ops
 
-from gloro_tf.margins import packed_radius
 from gloro_tf.metrics.base import RadiusMetric, named, true_class
 
 
@@ -35,7 +34,7 @@ class VRA(RadiusMetric):
 
     def values(self, y_true, y_pred):
         if self.needs_constants:
-            logits, radius = packed_radius(y_pred)
+            logits, radius = y_pred[:, :-1], y_pred[:, -1]
             certified = radius > self.epsilon
         else:
             logits = y_pred[:, :-1]

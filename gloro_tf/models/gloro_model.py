@@ -8,7 +8,7 @@ from gloro_tf import losses as losses_module
 from gloro_tf import metrics as metrics_module
 from gloro_tf.lipschitz import api, graph, margin, report
 from gloro_tf.lipschitz.rules_activations import refuse_softmax
-from gloro_tf.margins import FrozenMargins, pack, top_class, with_bottom
+from gloro_tf.margins import STRICT, FrozenMargins, relaxed_radii, with_bottom
 from gloro_tf.models import checks
 from gloro_tf.models._saving import Saving
 from gloro_tf.models.certificate import (
@@ -59,6 +59,8 @@ class GloroModel(Saving, keras.Model):
         [Leino et al., Globally-Robust Neural Networks](https://arxiv.org/abs/2102.08452).
     """
 
+    relaxation = STRICT
+
     def __init__(
         self, inputs=None, outputs=None, epsilon=None, *, model=None, power_iterations=2, **kwargs
     ):
@@ -103,12 +105,13 @@ class GloroModel(Saving, keras.Model):
 
     def call(self, inputs, training=False):
         logits = ops.cast(self.logits_model(inputs, training=training), "float32")
+        epsilon = self._epsilon
         if training:
             self._power.advance(self.power_iterations)
-            return with_bottom(logits, self._power.margins(), self._epsilon * self.epsilon_scale)
-        if self._is_frozen:
-            return self._frozen_tables().with_bottom(logits, inputs, self._epsilon)
-        return with_bottom(logits, self._power.margins(), self._epsilon)
+            epsilon = epsilon * self.epsilon_scale
+        elif self._is_frozen:
+            return self._frozen_tables().with_bottom(logits, inputs, epsilon, self.relaxation)
+        return with_bottom(logits, self._power.margins(), epsilon, self.relaxation)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.classes + 1)
@@ -162,10 +165,11 @@ class GloroModel(Saving, keras.Model):
         """Keras' own, with the margin constants for the losses and metrics that need them."""
         logits = y_pred[:, :-1]
         if self._constant_metrics:
-            growth, slack = self._rows(logits, x, training)
-            packed = ops.stop_gradient(pack(logits, growth, slack))
+            radii, order = self._radii(logits, x, training)
             for metric in self._constant_metrics:
-                metric.update_state(y, packed, sample_weight=sample_weight)
+                metric.update_state(
+                    y, metric.select(logits, radii, order, self._epsilon), sample_weight
+                )
         if self._margin_loss:
             scale = self.epsilon_scale if training else 1.0
             labels = losses_module.label_matrix(y, self.classes)
@@ -173,14 +177,21 @@ class GloroModel(Saving, keras.Model):
                 self._tables[0] if self._is_frozen and not training else self._power.margins()
             )
             growth = self._epsilon * scale * ops.matmul(labels, constants)
+            growth = self._asked(labels, growth)
             y_pred = ops.concatenate([logits, growth], axis=-1)
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
-    def _rows(self, logits, inputs, training):
+    def _asked(self, labels, growth):
+        """The margins that a `MarginLoss` asks for, `(batch, classes)`."""
+        return growth
+
+    def _radii(self, logits, inputs, training):
         if self._is_frozen and not training:
-            return self._frozen_tables().rows(logits, inputs)
-        growth = ops.take(self._power.margins(), top_class(logits), axis=0)
-        return growth, ops.zeros_like(logits)
+            rows = self._frozen_tables().rows(logits, inputs)
+        else:
+            constants, zeros = self._power.margins(), ops.zeros_like(logits)
+            rows = lambda j: (ops.take(constants, j, axis=0), zeros)  # noqa: E731
+        return map(ops.stop_gradient, relaxed_radii(logits, rows, self.relaxation))
 
     def fit(self, x=None, y=None, *args, **kwargs):
         """Trains as `keras.Model.fit` does; ends a frozen state first, and checks arrays."""
@@ -292,6 +303,11 @@ class GloroModel(Saving, keras.Model):
             RuntimeError: if the model is not frozen, or its weights changed since.
             ValueError: if a layer computes in 16 bits.
         """
+        radii, order = self._certified_radii(x, batch_size, verbose)
+        return Certificate(order[:, 0], radii[:, 0], radii[:, 0] > self.epsilon)
+
+    def _certified_radii(self, x, batch_size, verbose):
+        """`(radii, order)` of `FrozenMargins.radii` for a batch of inputs."""
         if not self._is_frozen:
             raise RuntimeError(
                 "Only a frozen model certifies: an estimate is no proof. Call `freeze()` first."
@@ -300,12 +316,11 @@ class GloroModel(Saving, keras.Model):
         check_precision(self.logits_model)
         x = np.asarray(x, "float32")
         if not len(x):
-            return Certificate(np.zeros(0, "int64"), np.zeros(0), np.zeros(0, "bool"))
+            return np.zeros((0, self.relaxation.k)), np.zeros((0, self.relaxation.k), "int64")
         with full_precision():
             logits = self.logits_model.predict(x, batch_size=batch_size, verbose=verbose)
-        tables = FrozenMargins(*[ops.convert_to_numpy(t).astype("float64") for t in self._tables])
-        label, radius = tables.radius(logits, checks.lengths(x))
-        return Certificate(label, radius, radius > self.epsilon)
+        tables = FrozenMargins(*[t.astype("float64") for t in self.frozen_tables().values()])
+        return tables.radii(logits, checks.lengths(x), self.relaxation)
 
     def margin_lipschitz(self, kind="bound"):
         """Returns `K`, `(classes, classes)` float64: `K[i, j]` is for `logit_i - logit_j`.

@@ -112,9 +112,7 @@ def save_to_preset(model, folder):
     """
     folder = pathlib.Path(folder).expanduser()
     known = {CONFIG, WEIGHTS, SUMS}
-    if folder.exists() and (
-        not folder.is_dir() or {f.name for f in folder.iterdir()} - known
-    ):
+    if folder.exists() and (not folder.is_dir() or {f.name for f in folder.iterdir()} - known):
         raise ValueError(
             f"`folder` must be new, empty or a preset. Received: folder='{folder}' with other files "
             "in it. Nothing was changed."

@@ -26,8 +26,10 @@ def evaluate(function, x):
 
 def _call(function, tensor):
     if isinstance(function, keras.layers.Layer):
-        return function(tensor, training=False) if function._call_has_training_arg else (
-            function(tensor)
+        return (
+            function(tensor, training=False)
+            if function._call_has_training_arg
+            else (function(tensor))
         )
     return function(tensor)
 

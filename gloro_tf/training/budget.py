@@ -60,7 +60,12 @@ def measure_epoch(model, recipe, images, labels, resident):
     )
     steps = min(STEPS, len(batches))
     model.fit(
-        batches.for_fit(), epochs=1, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=clock
+        batches.for_fit(),
+        epochs=1,
+        steps_per_epoch=steps,
+        shuffle=False,
+        verbose=0,
+        callbacks=clock,
     )
     later = times[min(2, steps - 1) :]
     seconds = (later[-1] - later[0]) / max(len(later) - 1, 1)

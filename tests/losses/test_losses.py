@@ -120,7 +120,9 @@ def test_trades_is_safe_where_bottom_takes_everything():
     assert value(losses.Trades(), LABEL, row) == pytest.approx(300, rel=1e-2)
 
 
-@pytest.mark.parametrize("name", ["emma", "crossentropy", "trades", "trades_ce", "margin", "logit_annealing"])
+@pytest.mark.parametrize(
+    "name", ["emma", "crossentropy", "trades", "trades_ce", "margin", "logit_annealing"]
+)
 def test_configs_round_trip(name):
     loss = losses.get(name)
     copy = keras.losses.deserialize(keras.losses.serialize(loss))

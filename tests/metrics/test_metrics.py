@@ -14,8 +14,11 @@ LABELS = RNG.integers(0, 4, 50)
 RIGHT = LOGITS.argmax(axis=1) == LABELS
 CERTIFIED = LOGITS.max(axis=1) > BOTTOM[:, 0]
 K = np.abs(RNG.normal(size=(4, 4))).astype("float32") * (1 - np.eye(4, dtype="float32"))
-PACKED = np.concatenate([LOGITS, K[LOGITS.argmax(axis=1)], np.zeros_like(LOGITS)], axis=1)
 RADIUS = ops.convert_to_numpy(certified_radius(LOGITS, K))
+PACKED = np.concatenate([LOGITS, RADIUS[:, None]], axis=1)
+MEMBERS = (RNG.random((50, 4)) < 0.4).astype("float32")
+HOLDS = MEMBERS[np.arange(50), LABELS]
+SIZES = MEMBERS.sum(axis=1)
 
 CASES = [
     (metrics.CleanAccuracy(), ROWS, RIGHT.mean()),
@@ -24,6 +27,8 @@ CASES = [
     (metrics.VRA(0.5), PACKED, (RIGHT & (RADIUS > 0.5)).mean()),
     (metrics.VRA(0.0), PACKED, RIGHT.mean()),
     (metrics.CertifiedRadius(), PACKED, np.where(RIGHT, RADIUS, 0).mean()),
+    (metrics.RelaxedVRA(), MEMBERS, HOLDS.mean()),
+    (metrics.PromisedSetSize(), MEMBERS, SIZES[SIZES > 0].mean()),
 ]
 
 

@@ -91,7 +91,10 @@ def test_weights_of_another_architecture_are_refused(model):
 
 def test_a_description_that_is_none(tmp_path, model):
     model.save_to_preset(tmp_path / "p")
-    for text in ("{", json.dumps({"class_name": "No", "config": {}, "module": "no", "registered_name": "no>No"})):
+    for text in (
+        "{",
+        json.dumps({"class_name": "No", "config": {}, "module": "no", "registered_name": "no>No"}),
+    ):
         (tmp_path / "p" / "config.json").write_text(text)
         digest = preset.sha256(tmp_path / "p" / "config.json")
         sums = (tmp_path / "p" / "SHA256SUMS").read_text().splitlines()

@@ -25,9 +25,7 @@ def train(model, x, y, *, epochs, batch_size, learning_rate, loss="emma"):
 def digits_model(digits):
     """A small ReLU network with two dense layers behind a convolution, frozen."""
     keras.utils.set_random_seed(0)
-    net = gloro_tf.models.ConvNet(
-        [[(8, 3, 2)], [32]], digits[0].shape[1:], 10, activation="relu"
-    )
+    net = gloro_tf.models.ConvNet([[(8, 3, 2)], [32]], digits[0].shape[1:], 10, activation="relu")
     model = gloro_tf.GloroModel(model=net, epsilon=0.3)
     return train(model, *digits[:2], epochs=12, batch_size=64, learning_rate=5e-3)
 

@@ -14,12 +14,13 @@ from gloro_tf.training.resident import Resident
 PROBE = pathlib.Path(__file__).with_name("resident_probe.py")
 
 
-def test_on_jax(tmp_path):
+@pytest.mark.parametrize("part", ["step", pytest.param("runs", marks=pytest.mark.slow)])
+def test_on_jax(part, tmp_path):
     pytest.importorskip("jax")
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
     environment["PYTHONPATH"] = str(PROBE.parents[2])
     done = subprocess.run(
-        [sys.executable, PROBE, tmp_path], env=environment, capture_output=True, text=True
+        [sys.executable, PROBE, tmp_path, part], env=environment, capture_output=True, text=True
     )
     assert done.stdout.strip().endswith("ok"), done.stderr[-3000:]
 
@@ -45,9 +46,7 @@ def test_a_budget_on_any_backend(tmp_path):
 
 
 def test_averaged_weights_keep_their_orthonormal_kernels(tmp_path):
-    recipe = Recipe(
-        model="cholesky_mlp.1x16", epochs=1, ema=0.9, optimizer="sgd", validation=0.0
-    )
+    recipe = Recipe(model="cholesky_mlp.1x16", epochs=1, ema=0.9, optimizer="sgd", validation=0.0)
     run(recipe, tmp_path / "w", verbose=0)
     net = keras.saving.load_model(tmp_path / "w" / "model.keras").logits_model
     layer = net.get_layer("dense_1")
