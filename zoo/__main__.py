@@ -6,6 +6,7 @@ python -m zoo leaderboard DATASET [--epsilon=0.3] [--format=text|markdown|csv]
 python -m zoo fetch NAME [--mirror=URL ...] [--cache_dir=DIR] [--offline]
 python -m zoo verify NAME...
 python -m zoo evaluate NAME [--data_dir=DIR] [--download] [--limit=N] [--write]
+python -m zoo readme                      (writes the leaderboards into the README)
 python -m zoo publish RUN NAME --recipe=FILE --summary=... --title=... --url=... --hardware=...
 """
 
@@ -54,6 +55,7 @@ def parser():
         write={**yes, "help": "into the card"},
         **source,
     )
+    add("readme")
     flags = ("recipe", "summary", "title", "url", "hardware", "authors")
     publish = add("publish", "run", "name", **{f: {"required": f != "authors"} for f in flags})
     publish.set_defaults(authors="the gloro_tf authors")
@@ -104,6 +106,12 @@ def _evaluate(args):
     return json.dumps(zoo.evaluate(args.name, **chosen, **_source(args)), indent=1)
 
 
+def _readme(args):
+    from zoo._readme import refresh
+
+    return str(refresh())
+
+
 def _publish(args):
     from zoo._publishing import publish
 
@@ -127,6 +135,7 @@ COMMANDS = {
     "fetch": lambda args: "\n".join(map(str, zoo.fetch(args.name, **_source(args)))),
     "verify": _verify,
     "evaluate": _evaluate,
+    "readme": _readme,
     "publish": _publish,
 }
 

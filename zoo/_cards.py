@@ -115,6 +115,18 @@ class Card:
                 for r in result["vra"]
             ]
             lines.append("")
+            relaxed = [r for r in result["vra"] if "relaxed_vra_bound" in r]
+            if relaxed:
+                lines += [
+                    "| epsilon (L2) | label in the promised set, by the bound | mean size of it |",
+                    "|---|---|---|",
+                ]
+                lines += [
+                    f"| {r['epsilon']:.4f} | {r['relaxed_vra_bound']:.2%} | "
+                    f"{r['promised_set_size']:.2f} |"
+                    for r in relaxed
+                ]
+                lines.append("")
         return "\n".join([*lines, self.limits, ""])
 
     def __str__(self):

@@ -30,9 +30,9 @@ def get(identifier):
 
     Args:
         identifier: a loss object or callable, returned as it is, or one of `"crossentropy"`,
-            `"trades"`, `"trades_kl"`, `"trades_ce"`, `"margin"`, `"emma"`, `"logit_annealing"`, optionally with a leading
-            `"sparse_"` (labels of both forms are always understood) and a trailing parameter
-            (`"trades_kl.1.5"`: the weight; `"crossentropy.2"`: the temperature;
+            `"trades"`, `"trades_kl"`, `"trades_ce"`, `"margin"`, `"emma"`, `"logit_annealing"`,
+            optionally with a leading `"sparse_"` (labels of both forms are always understood) and a
+            trailing parameter (`"trades_kl.1.5"`: the weight; `"crossentropy.2"`: the temperature;
             `"emma.0.5"`, `"logit_annealing.0.75"`: the temperature).
 
     Raises:

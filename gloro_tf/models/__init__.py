@@ -1,7 +1,7 @@
 """Models: the certified wrappers, and architectures that give logits."""
 
 from gloro_tf.models.affinity_sets import propose_from_confusion, propose_from_hierarchy
-from gloro_tf.models.by_name import build
+from gloro_tf.models.by_name import build, wrapper
 from gloro_tf.models.certificate import Certificate
 from gloro_tf.models.cholesky_mlp import CholeskyMLP
 from gloro_tf.models.convnet import ConvNet
@@ -21,4 +21,5 @@ __all__ = [
     "build",
     "propose_from_confusion",
     "propose_from_hierarchy",
+    "wrapper",
 ]

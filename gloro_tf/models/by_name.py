@@ -1,10 +1,14 @@
 """Architectures by name, as recipes and flags write them."""
 
 import difflib
+import functools
 
+from gloro_tf.models.affinity_sets import SHIPPED
 from gloro_tf.models.cholesky_mlp import CholeskyMLP
 from gloro_tf.models.convnet import PLANS, ConvNet
+from gloro_tf.models.gloro_model import GloroModel
 from gloro_tf.models.liresnet import LiResNet
+from gloro_tf.models.relaxed import AffinityModel, RTKModel
 
 
 def build(name, input_shape, classes):
@@ -41,6 +45,28 @@ def build(name, input_shape, classes):
         hint = f" Did you mean '{close[0]}'?" if close else ""
         raise ValueError(f"`model` must be one of {known}. Received: model={name!r}.{hint}")
     return ConvNet(kind, input_shape, classes, activation=detail or "minmax")
+
+
+def wrapper(relaxation):
+    """The class of certified model that a recipe names, with its extra arguments filled in.
+
+    Args:
+        relaxation: `""`, `"rtk.K"` or `"affinity.NAME"` with a collection of `affinity_sets.SHIPPED`.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    kind, _, detail = relaxation.partition(".")
+    if not relaxation:
+        return GloroModel
+    if kind == "rtk" and detail.isdigit():
+        return functools.partial(RTKModel, k=int(detail))
+    if kind == "affinity" and detail in SHIPPED:
+        return functools.partial(AffinityModel, affinity_sets=detail)
+    raise ValueError(
+        "`relaxation` must be empty, 'rtk.K', or 'affinity.' and one of "
+        f"{sorted(SHIPPED)}. Received: relaxation={relaxation!r}"
+    )
 
 
 def _sizes(name, text):

@@ -9,7 +9,7 @@ from keras import ops
 
 from gloro_tf._version import __version__
 from gloro_tf.data import to_float
-from gloro_tf.margins import certified_radius
+from gloro_tf.margins import relaxed_radii
 
 ITERATIONS = 200
 RADII = (36 / 255, 72 / 255, 108 / 255, 0.3, 1.0, 1.58)
@@ -25,27 +25,44 @@ def evaluate(model, x, y, batch_size=256):
     x = to_float(x)
     certificate = model.certify(x, batch_size=batch_size)
     right = certificate.label == y
-    logits = model.logits_model.predict(x, batch_size=batch_size, verbose=0)
+    logits = model.logits_model.predict(x, batch_size=batch_size, verbose=0).astype("float32")
     model.refresh_iterates(ITERATIONS)
     constants = model.margin_lipschitz("estimate").astype("float32")
-    estimated = ops.convert_to_numpy(certified_radius(logits.astype("float32"), constants))
-    rows = [
-        {
-            "epsilon": radius,
-            "vra_bound": float(np.mean(right & (certificate.radius > radius))),
-            "vra_estimate": float(np.mean(right & (estimated > radius))),
-        }
-        for radius in _radii(model.epsilon)
-    ]
+    estimated, order = relaxed_radii(
+        ops.convert_to_tensor(logits),
+        lambda j: (ops.take(constants, j, axis=0), 0.0),
+        model.relaxation,
+    )
+    estimated, order = ops.convert_to_numpy(estimated), ops.convert_to_numpy(order)
+    bound = getattr(certificate, "radii", certificate.radius[:, None])
     results = {
         "examples": len(y),
         "epsilon": model.epsilon,
         "clean_accuracy": float(np.mean(right)),
         "rejection_rate": float(1 - np.mean(certificate.certified)),
         "mean_certified_radius": float(np.mean(np.where(right, certificate.radius, 0.0))),
-        "vra": rows,
+        "vra": [
+            _row(radius, y, right, order, bound, estimated) for radius in _radii(model.epsilon)
+        ],
     }
     return results, certificate
+
+
+def _row(radius, y, right, order, bound, estimated):
+    """VRA at a radius, by bound and estimate; for relaxed models also with the label anywhere in
+    the largest promised set."""
+    row = {"epsilon": radius}
+    for name, radii in (("bound", bound), ("estimate", estimated)):
+        row[f"vra_{name}"] = float(np.mean(right & (radii.max(axis=1) > radius)))
+    if bound.shape[1] > 1:
+        for name, radii in (("bound", bound), ("estimate", estimated)):
+            ranks = np.arange(1, radii.shape[1] + 1)
+            size = np.where(radii > radius, ranks, 0).max(axis=1)
+            held = (order == y[:, None]) & (ranks <= size[:, None])
+            row[f"relaxed_vra_{name}"] = float(np.mean(held.any(axis=1)))
+            if name == "bound":
+                row["promised_set_size"] = float(size[size > 0].mean()) if size.any() else 0.0
+    return row
 
 
 def _radii(epsilon):

@@ -8,7 +8,7 @@ import pathlib
 
 import keras
 
-from gloro_tf import losses
+from gloro_tf import losses, models
 from gloro_tf.callbacks import Schedule
 from gloro_tf.data import augmentation as augmentations
 
@@ -29,6 +29,8 @@ class Recipe:
         model: str. As in `gloro_tf.models.build`.
         epsilon: float. The radius to certify, L2, pixels in [0, 1].
         loss: str. As in `gloro_tf.losses.get`.
+        relaxation: str. `""` for `GloroModel`; `"rtk.K"` for `RTKModel` with `k=K`;
+            `"affinity.NAME"` for `AffinityModel` with a shipped collection of sets.
         epochs, batch_size, seed: int.
         optimizer: `"adam"`, `"adamw"`, `"nadam"` or `"sgd"` (Nesterov momentum 0.9).
         learning_rate: float. What `learning_rate_schedule` multiplies.
@@ -51,6 +53,7 @@ class Recipe:
     model: str = "cholesky_mlp.2x256"
     epsilon: float = 0.3
     loss: str = "emma.0.2"
+    relaxation: str = ""
     epochs: int = 80
     batch_size: int = 128
     optimizer: str = "adam"
@@ -83,6 +86,7 @@ class Recipe:
         for field in ("validation", "ema"):
             _require(0 <= getattr(self, field) < 1, field, getattr(self, field), "in [0, 1)")
         _require_one_of(OPTIMIZERS, "optimizer", self.optimizer)
+        models.wrapper(self.relaxation)
         loss = losses.get(self.loss)
         augmentations.get(self.augmentation)
         for field in ("learning_rate_schedule", "epsilon_schedule", "trades_schedule"):

@@ -220,7 +220,7 @@ def _compiled(recipe, dataset, mixed_precision=False):
     """A new model of the recipe."""
     with _policy(mixed_precision):
         net = models.build(recipe.model, dataset.input_shape, dataset.num_classes)
-    model = models.GloroModel(
+    model = models.wrapper(recipe.relaxation)(
         model=net, epsilon=recipe.epsilon, power_iterations=recipe.power_iterations
     )
     model.compile(recipe.make_optimizer(), loss=recipe.loss, jit_compile=compiles(net))

@@ -181,3 +181,11 @@ def test_terminal(capsys):
     assert main(["card", "nothing"]) == 1 and "zoo: `name` must" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["fly"])
+
+
+def test_the_readme_holds_the_leaderboards():
+    from zoo._readme import README, refreshed
+
+    text = README.read_text()
+    assert refreshed(text) == text, "run `python -m zoo readme`"
+    assert zoo.leaderboard("mnist", 1.58, "markdown") in text
