@@ -6,7 +6,7 @@ import re
 from zoo._board import leaderboard
 
 README = pathlib.Path(__file__).resolve().parent.parent / "README.md"
-_BLOCK = re.compile(r"(<!-- leaderboard (\S+) (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- leaderboard (\S+) (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def refreshed(text):

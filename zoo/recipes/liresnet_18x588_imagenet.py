@@ -1,8 +1,8 @@
 """ImageNet at radius 1 with the first LiResNet.
 
 Paper: Hu et al., Unlocking Deterministic Robustness Certification on ImageNet, NeurIPS 2023
-(VRA 14.2 %). Published settings; for eight GPUs and a machine whose memory holds the images. Not trained
-here.
+(VRA 14.2 %). Published settings; for eight GPUs and a machine whose memory holds the
+images. Not trained here.
 
     python train.py --recipe=liresnet_18x588_imagenet --data_dir=...
 """
