@@ -7,6 +7,7 @@ perturbation can change it. Start with `GloroModel` and `models.ConvNet`.
 from gloro_tf import (
     callbacks,
     data,
+    ensembles,
     layers,
     lipschitz,
     losses,
@@ -29,6 +30,7 @@ __all__ = [
     "__version__",
     "callbacks",
     "data",
+    "ensembles",
     "layers",
     "lipschitz",
     "losses",

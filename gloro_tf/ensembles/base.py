@@ -1,0 +1,167 @@
+"""What the ensembles share as Keras models."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from gloro_tf import metrics as metrics_module
+from gloro_tf.models import Certificate
+
+
+class Ensemble(keras.Model):
+    """Base class: a fixed list of members, each a Keras model; nothing in it trains.
+
+    Args:
+        models: list of Keras models on the same inputs.
+        extra: int. Columns of a member's output beside the classes.
+    """
+
+    def __init__(self, models, extra, **kwargs):
+        kwargs.pop("dtype", None)
+        models = list(models)
+        widths = {m.compute_output_shape((None, *_inputs(m)))[-1] for m in models}
+        if not models or len(widths) > 1 or len({_inputs(m) for m in models}) > 1:
+            raise ValueError(
+                "`models` must be one or more models with the same inputs and classes. Received: "
+                f"inputs {sorted({_inputs(m) for m in models})}, outputs {sorted(widths)}"
+            )
+        super().__init__(dtype="float32", **kwargs)
+        self.members = models
+        self.num_classes = widths.pop() - extra
+        self.built = True
+
+    def build(self, input_shape):
+        self.built = True
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.num_classes + 1)
+
+    def compile(self, optimizer="sgd", loss=None, metrics=None, **kwargs):
+        """Configures `evaluate`: `metrics` as in `GloroModel.compile`; nothing is trained."""
+        metrics = ["clean_accuracy", "vra"] if metrics is None else metrics
+        metrics = [metrics_module.get(m) for m in metrics]
+        super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=False):
+        if self.loss is None:
+            return ops.zeros(())
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def fit(self, *args, **kwargs):
+        raise RuntimeError(
+            "An ensemble does not train. Train its members, then build it from them."
+        )
+
+    def evaluate(self, *args, **kwargs):
+        self.check_ready()
+        return super().evaluate(*args, **kwargs)
+
+    def predict(self, *args, **kwargs):
+        self.check_ready()
+        return super().predict(*args, **kwargs)
+
+    def check_ready(self):
+        """Raises where a member cannot answer now."""
+
+    def get_config(self):
+        members = [keras.saving.serialize_keras_object(m) for m in self.members]
+        return {"name": self.name, "models": [_plain(m) for m in members]}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        models = [
+            keras.saving.deserialize_keras_object(m, custom_objects) for m in config["models"]
+        ]
+        return cls(models, **{k: v for k, v in config.items() if k != "models"})
+
+
+class CertifiedEnsemble(Ensemble):
+    """Base class of ensembles whose members certify: `classes + 1` scores, the last one bottom.
+
+    A member is a frozen `GloroModel`, or another certified ensemble. Relaxed models promise sets,
+    not labels, and are refused.
+    """
+
+    def __init__(self, models, **kwargs):
+        models = list(models)
+        for model in models:
+            relaxation = getattr(model, "relaxation", None)
+            if not hasattr(model, "certify") or (relaxation is not None and relaxation.k > 1):
+                raise ValueError(
+                    "`models` must certify labels: `GloroModel`s or certified ensembles. Received: "
+                    f"{type(model).__name__} '{model.name}'"
+                )
+        super().__init__(models, extra=1, **kwargs)
+        radii = {model.epsilon for model in models}
+        if len(radii) > 1:
+            raise ValueError(
+                f"`models` must have the same epsilon. Received: {sorted(radii)}. Set it, as in "
+                "`model.epsilon = 0.3`, on each."
+            )
+
+    @property
+    def epsilon(self):
+        """The radius of the members (float, assignable)."""
+        return self.members[0].epsilon
+
+    @epsilon.setter
+    def epsilon(self, value):
+        for member in self.members:
+            member.epsilon = value
+
+    @property
+    def is_frozen(self):
+        """Whether all members are."""
+        return all(member.is_frozen for member in self.members)
+
+    def check_ready(self):
+        for member in self.members:
+            if not member.is_frozen:
+                raise RuntimeError(
+                    f"Member '{member.name}' is not frozen, so it certifies nothing. Call its "
+                    "`freeze()` first."
+                )
+            check = getattr(member, "_check_fresh", None) or member.check_ready
+            check()
+
+    def _tables(self, inputs):
+        """Labels and certificates of the members, `(members, batch)`."""
+        outputs = [member(inputs, training=False) for member in self.members]
+        labels = [ops.cast(ops.argmax(o[:, :-1], axis=-1), "int32") for o in outputs]
+        certified = [ops.max(o[:, :-1], axis=-1) > o[:, -1] for o in outputs]
+        return ops.stack(labels), ops.stack(certified)
+
+    def member_radii(self, x, batch_size=256):
+        """`(labels, radii)` of the members, `(members, n)` NumPy arrays."""
+        self.check_ready()
+        found = [member.certify(x, batch_size=batch_size) for member in self.members]
+        return np.stack([c.label for c in found]), np.stack([c.radius for c in found])
+
+    def certify(self, x, batch_size=256):
+        """Certifies a batch; returns `Certificate(label, radius, certified)` as `GloroModel` does."""
+        label, radius = self.combine(*self.member_radii(x, batch_size))
+        return Certificate(label, radius, radius > self.epsilon)
+
+    def combine(self, labels, radii):
+        """The ensemble's labels and radii from those of its members."""
+        raise NotImplementedError
+
+
+def decided(scores, certified):
+    """Appends a bottom column below the best score where a row is certified, above it elsewhere."""
+    best = ops.max(scores, axis=-1, keepdims=True)
+    bottom = ops.where(certified[:, None], best - 1.0, best + 1.0)
+    return ops.concatenate([scores, bottom], axis=-1)
+
+
+def _inputs(model):
+    return tuple(model.input_shape[1:]) if hasattr(model, "input_shape") else _nested(model)
+
+
+def _nested(model):
+    inner = getattr(model, "logits_model", None) or model.members[0]
+    return _inputs(inner)
+
+
+def _plain(config):
+    return {k: v for k, v in config.items() if k not in ("compile_config", "build_config")}

@@ -1,0 +1,123 @@
+"""Voting and cascading ensembles as Keras models."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from gloro_tf.ensembles._tables import check_weights
+from gloro_tf.ensembles.base import CertifiedEnsemble, decided
+from gloro_tf.ensembles.cascade import CERTIFICATES, cascade
+from gloro_tf.ensembles.vote import vote_radius
+from gloro_tf.ensembles.weights import fit_weights
+
+SLACK = 2.0**-18
+
+
+@keras.saving.register_keras_serializable(package="gloro_tf")
+class VotingEnsemble(CertifiedEnsemble):
+    """A weighted vote of certified classifiers, itself certified; see `vote`.
+
+    Args:
+        models: list of frozen `GloroModel`s or certified ensembles, with one epsilon.
+        weights: optional list of numbers of at least 0, one for each. Defaults to 1 each.
+        name: str.
+
+    Example:
+
+    ```python
+    ensemble = gloro_tf.ensembles.VotingEnsemble([first, second, third])
+    label, radius, certified = ensemble.certify(images)
+    ```
+
+    Reference:
+        [Mangal et al., On the Perils of Cascading Robust Classifiers](
+        https://arxiv.org/abs/2206.00278), section 5.
+    """
+
+    def __init__(self, models, weights=None, **kwargs):
+        super().__init__(models, **kwargs)
+        self.weights_of_votes = check_weights(weights, len(self.members))
+
+    def call(self, inputs, training=False):
+        labels, certified = self._tables(inputs)
+        weights = ops.convert_to_tensor(self.weights_of_votes[:, None].astype("float32"))
+        sure = weights * ops.cast(certified, "float32")
+        rows = ops.one_hot(labels, self.num_classes, dtype="float32")
+        votes = ops.sum(weights[..., None] * rows, axis=0)
+        support = ops.sum(sure[..., None] * rows, axis=0)
+        winner = ops.one_hot(ops.argmax(votes, axis=-1), self.num_classes, dtype="bool")
+        own = ops.sum(ops.where(winner, support, 0.0), axis=-1)
+        rival = ops.max(ops.where(winner, -np.inf, support), axis=-1)
+        margin = own - rival - ops.sum(weights - sure, axis=0)
+        return decided(votes, margin > SLACK * float(self.weights_of_votes.sum()))
+
+    def combine(self, labels, radii):
+        return vote_radius(labels, radii, self.num_classes, self.weights_of_votes)
+
+    def fit_weights(self, x, y, method="search", max_int=4, batch_size=256):
+        """Sets the weights from held-out data; returns their VRA there. See `fit_weights`."""
+        labels, radii = self.member_radii(x, batch_size)
+        found, vra = fit_weights(labels, radii > self.epsilon, y, self.num_classes, method, max_int)
+        self.weights_of_votes = found
+        self.train_function = self.test_function = self.predict_function = None
+        return vra
+
+    def get_config(self):
+        return {**super().get_config(), "weights": self.weights_of_votes.tolist()}
+
+
+@keras.saving.register_keras_serializable(package="gloro_tf")
+class CascadeEnsemble(CertifiedEnsemble):
+    """A cascade of certified classifiers: the first that is certified answers, else the last.
+
+    Args:
+        models: list of frozen `GloroModel`s or certified ensembles, with one epsilon, in order.
+        certificate: `"sound"`; `"claimed"`, the published one, which is **unsound** and for study
+            only; or `"lipschitz"`, see `cascade`. Defaults to `"sound"`.
+        name: str.
+
+    Reference:
+        [Mangal et al., On the Perils of Cascading Robust Classifiers](
+        https://arxiv.org/abs/2206.00278), definition 2.7 and section 4.
+    """
+
+    def __init__(self, models, certificate="sound", **kwargs):
+        if certificate not in CERTIFICATES:
+            raise ValueError(
+                f"`certificate` must be one of {CERTIFICATES}. Received: {certificate!r}"
+            )
+        super().__init__(models, **kwargs)
+        self.certificate = certificate
+
+    def __repr__(self):
+        note = ", UNSOUND as published" if self.certificate == "claimed" else ""
+        return f"<CascadeEnsemble of {len(self.members)}, certificate={self.certificate!r}{note}>"
+
+    def call(self, inputs, training=False):
+        if self.certificate == "lipschitz":
+            raise NotImplementedError(
+                "certificate='lipschitz' needs radii: use `certify`, not `predict` or `evaluate`."
+            )
+        labels, certified = self._tables(inputs)
+        answered = ops.any(certified, axis=0)
+        first = ops.argmax(ops.cast(certified, "int32"), axis=0)
+        asked = ops.where(answered, ops.cast(first, "int32"), len(self.members) - 1)
+        label = ops.take_along_axis(labels, asked[None], axis=0)[0]
+        holds = answered
+        if self.certificate == "sound":
+            holds = ops.logical_and(ops.all(labels == labels[:1], axis=0), certified[-1])
+        return decided(ops.one_hot(label, self.num_classes, dtype="float32"), holds)
+
+    def combine(self, labels, radii):
+        """At the cascade's epsilon: its answer depends on who is certified there.
+
+        The radius is epsilon's next float upwards where the cascade is certified, and 0 elsewhere.
+        """
+        epsilon = self.epsilon
+        label, holds = cascade(
+            labels, radii > epsilon, self.certificate, radii=radii, epsilon=epsilon
+        )
+        return label, np.where(holds, np.nextafter(epsilon, np.inf), 0.0)
+
+    def get_config(self):
+        return {**super().get_config(), "certificate": self.certificate}

@@ -1,0 +1,57 @@
+"""An ensemble that abstains, as a Keras model."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from gloro_tf.ensembles.base import Ensemble, decided
+from gloro_tf.ensembles.selective import ABSTAIN, binomial_p_values, check_can_answer
+
+
+@keras.saving.register_keras_serializable(package="gloro_tf")
+class SelectiveEnsemble(Ensemble):
+    """Answers with the most frequent label of its members where it is significantly so.
+
+    The output has the package's form, `(batch, classes + 1)`: the shares of the votes, then a column
+    that is the largest where the ensemble abstains. So `VRA` is its accuracy with abstention counted
+    as an error, and `RejectionRate` its abstention rate; neither is about robustness.
+
+    Args:
+        models: list of classifiers that give one score for each class, trained independently.
+        alpha: float in (0, 1). Probability with which an answer may differ from the mode.
+        name: str.
+
+    Raises:
+        ValueError: where so few members can never answer at `alpha`.
+
+    Reference:
+        [Black et al., Selective Ensembles for Consistent Predictions](
+        https://arxiv.org/abs/2111.08230), algorithm 2.
+    """
+
+    def __init__(self, models, alpha=0.05, **kwargs):
+        models = list(models)
+        check_can_answer(len(models), alpha)
+        super().__init__(models, extra=0, **kwargs)
+        self.alpha = alpha
+
+    def call(self, inputs, training=False):
+        outputs = [member(inputs, training=False) for member in self.members]
+        rows = [
+            ops.one_hot(ops.argmax(o, axis=-1), self.num_classes, dtype="float32") for o in outputs
+        ]
+        counts = ops.sum(ops.stack(rows), axis=0)
+        most = ops.cast(ops.top_k(counts, 2)[0], "int32")
+        n = len(self.members)
+        significant = (binomial_p_values(n) <= self.alpha).reshape(-1)
+        answers = ops.take(ops.convert_to_tensor(significant), most[:, 0] * (n + 1) + most[:, 1])
+        return decided(counts / n, answers)
+
+    def predict_selective(self, x, batch_size=256):
+        """Returns `(n,)` int64 labels, -1 for *abstain*."""
+        scores = self.predict(x, batch_size=batch_size, verbose=0)
+        best = scores[:, :-1].argmax(axis=1)
+        return np.where(scores[:, :-1].max(axis=1) > scores[:, -1], best, ABSTAIN).astype("int64")
+
+    def get_config(self):
+        return {**super().get_config(), "alpha": self.alpha}
