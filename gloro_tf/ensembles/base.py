@@ -26,6 +26,7 @@ class Ensemble(keras.Model):
                 f"inputs {sorted({_inputs(m) for m in models})}, outputs {sorted(widths)}"
             )
         super().__init__(dtype="float32", **kwargs)
+        _check_names(models, {})
         self.members = models
         self.num_classes = widths.pop() - extra
         self.built = True
@@ -41,6 +42,12 @@ class Ensemble(keras.Model):
         metrics = ["clean_accuracy", "vra"] if metrics is None else metrics
         metrics = [metrics_module.get(m) for m in metrics]
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
+
+    def get_compile_config(self):
+        return super().get_compile_config()
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=False):
         if self.loss is None:
@@ -72,6 +79,8 @@ class Ensemble(keras.Model):
         models = [
             keras.saving.deserialize_keras_object(m, custom_objects) for m in config["models"]
         ]
+        known = {}
+        models = [_shared(model, known) for model in models]
         return cls(models, **{k: v for k, v in config.items() if k != "models"})
 
 
@@ -152,6 +161,27 @@ def decided(scores, certified):
     best = ops.max(scores, axis=-1, keepdims=True)
     bottom = ops.where(certified[:, None], best - 1.0, best + 1.0)
     return ops.concatenate([scores, bottom], axis=-1)
+
+
+def _check_names(models, known):
+    """Refuses different members of one name: a file could not tell them apart."""
+    for model in models:
+        if known.setdefault(model.name, model) is not model:
+            raise ValueError(
+                f"`models` must have different names. Received: two named '{model.name}'. Pass "
+                "`name=` where they are built."
+            )
+        _check_names(getattr(model, "members", []), known)
+
+
+def _shared(model, known):
+    """One object for each name: a member that occurs twice is saved once."""
+    if isinstance(model, Ensemble) and model.name not in known:
+        members = [_shared(member, known) for member in model.members]
+        if any(a is not b for a, b in zip(members, model.members, strict=True)):
+            config = {k: v for k, v in model.get_config().items() if k != "models"}
+            model = type(model)(members, **config)
+    return known.setdefault(model.name, model)
 
 
 def _inputs(model):

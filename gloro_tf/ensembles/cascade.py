@@ -10,11 +10,11 @@ CERTIFICATES = ("sound", "claimed", "lipschitz")
 def cascade(labels, certified=None, certificate="sound", *, radii=None, epsilon=None):
     """Lets the first member that is certified answer, else the last.
 
-    | `certificate` | certified where | sound |
-    |---|---|---|
-    | `"sound"` | all members agree and the last is certified | yes; the tightest from these tables |
-    | `"claimed"` | any member is certified, as published | **no** |
-    | `"lipschitz"` | some member `j` has radius `>= 2 epsilon`, and members 0 to `j` agree | yes, if each radius is 1-Lipschitz in the input |
+    - `"sound"`: certified where all members agree and the last is certified. Sound, and the
+      tightest rule that these tables allow.
+    - `"claimed"`: certified where any member is, as published. **Not sound.**
+    - `"lipschitz"`: certified where some member `j` has a radius of at least `2 epsilon` and
+      members 0 to `j` agree. Sound if each radius is 1-Lipschitz in the input.
 
     The published certificate fails because a member that is uncertified at an input may be
     certified, with another label, at an input nearby, and then answers first.

@@ -34,7 +34,7 @@ def binomial_p_values(n):
 
 
 def smallest_ensemble(alpha):
-    """The least number of members whose unanimous vote is significant at `alpha`: `2^(1-n) <= alpha`."""
+    """The least number of members whose unanimous vote is significant: `2^(1-n) <= alpha`."""
     _check_alpha(alpha)
     return max(1, math.ceil(1 - math.log2(alpha) - 1e-12))
 

@@ -125,6 +125,8 @@ def test_what_is_refused(members):
         VotingEnsemble(members, [1, 2])
     with pytest.raises(ValueError, match="`certificate`"):
         CascadeEnsemble(members, "majority")
+    with pytest.raises(ValueError, match="different names.*'member_0'"):
+        VotingEnsemble([members[0], member(0)])
     with pytest.raises(ValueError, match="one or more"):
         VotingEnsemble([])
     with pytest.raises(RuntimeError, match="does not train"):

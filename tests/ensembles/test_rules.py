@@ -188,7 +188,7 @@ def test_weights_beat_the_best_member_or_are_it():
     y = rng.integers(0, 3, 800)
     labels = np.array([np.where(rng.random(800) < p, y, (y + 1) % 3) for p in (0.8, 0.75, 0.7)])
     certified = rng.random(labels.shape) < 0.8
-    alone = [np.mean((l == y) & c) for l, c in zip(labels, certified, strict=True)]
+    alone = [np.mean((a == y) & c) for a, c in zip(labels, certified, strict=True)]
     for method in ("search", "softmax_adam"):
         weights, vra = fit_weights(labels, certified, y, 3, method)
         assert vra >= max(alone) - 1e-12 and weights.sum() == pytest.approx(1)
