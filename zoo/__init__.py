@@ -4,7 +4,7 @@
 import zoo
 
 zoo.list("*.mnist*")
-model = zoo.load("convnet_2c2f.mnist_eps030")     # SHA-256 checked, frozen, ready
+model = zoo.load("convnet_2c2f.mnist")     # SHA-256 checked, frozen, ready
 model.certify(images)
 ```
 

@@ -6,7 +6,7 @@ import numpy as np
 
 import gloro_tf
 from gloro_tf.training.evaluation import evaluate as measure
-from gloro_tf.training.evaluation import versions
+from gloro_tf.training.evaluation import trainable_parameters, versions
 from zoo import _registry
 from zoo._loading import load
 
@@ -55,7 +55,19 @@ def verify(name, **kwargs):
         "estimate": float(estimate.max()),
         **apart,
     }
-    problems = []
+    problems = [
+        f"the card says {name}={stated!r}, the model has {real!r}"
+        for name, stated, real in (
+            ("epsilon", card.epsilon, model.epsilon),
+            ("parameters", card.architecture["parameters"], trainable_parameters(model)),
+            ("lipschitz bound", card.lipschitz["bound"], float(stored.max())),
+        )
+        if abs(stated - real) > 1e-6 * abs(real)
+    ]
+    slack = model.freeze().frozen_tables()
+    for key in ("slope", "offset", "centre"):
+        if np.any(tables[key] < slack[key] * (1 - 1e-6)):
+            problems.append(f"the stored rounding '{key}' is below what the weights need")
     if apart["logits"] > TOLERANCE * scale:
         problems.append(f"golden logits differ by {apart['logits']:.2e}")
     if apart["radii"] > TOLERANCE:
@@ -87,6 +99,8 @@ def evaluate(name, *, data_dir=None, download=False, dataset=None, limit=None, *
     model = load(card.full_name, **kwargs)
     source = dataset or card.dataset
     data = gloro_tf.data.load(source, data_dir=data_dir, download=download)
+    if limit is not None and limit < 1:
+        raise ValueError(f"`limit` must be at least 1. Received: limit={limit}")
     x, y = data.x_test[:limit], data.y_test[:limit]
     if x.shape[1:] != model.logits_model.input_shape[1:]:
         raise ValueError(

@@ -30,6 +30,8 @@ def load(name, weights="pretrained", **kwargs):
             "of your own, pass the folder that `save_to_preset` wrote as `name`."
         )
     if "/" in str(name) or isinstance(name, pathlib.Path):
+        if weights is None:
+            raise ValueError("A folder holds its weights. Received: weights=None with a folder.")
         return gloro_tf.GloroModel.from_preset(name)
     card = _registry.card(name)
     model = preset.rebuild(card.architecture["config"])

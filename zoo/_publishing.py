@@ -10,7 +10,7 @@ import numpy as np
 
 from gloro_tf.models import preset
 from gloro_tf.training.evaluation import trainable_parameters, versions
-from zoo import _registry
+from zoo import _registry, recipes
 from zoo._cards import Card
 from zoo._checking import evaluate, golden
 
@@ -44,6 +44,7 @@ def publish(run, name, *, recipe, summary, paper, hardware, authors, mantissa_bi
             f"`name` must be '<architecture>.<dataset>[_<recipe>]' of lower-case letters, digits and "
             f"underscores. Received: name={name!r}"
         )
+    recipes.find(recipe)
     run = pathlib.Path(run)
     report = json.loads((run / "report.json").read_text())
     model = keras.saving.load_model(run / "model.keras", compile=False)
@@ -138,6 +139,8 @@ def save(card):
 
 def record(name, **kwargs):
     """Measures a model and writes the result into its card; takes what `zoo.evaluate` takes."""
+    if kwargs.get("limit") is not None:
+        raise ValueError("A card holds the whole test split: leave out `limit`, or `--write`.")
     card = _registry.card(name)
     result = evaluate(card.full_name, **kwargs)
     labels = result.pop("labels")

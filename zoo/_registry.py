@@ -50,7 +50,7 @@ def card(name):
     Raises:
         ValueError: for an unknown name or revision, with the nearest ones.
     """
-    plain, _, revision = str(name).partition("@")
+    plain, at, revision = str(name).partition("@")
     revisions = _cards(CARDS).get(plain)
     if revisions is None:
         close = difflib.get_close_matches(plain, names(), n=3, cutoff=0.4)
@@ -59,9 +59,9 @@ def card(name):
             f"`name` must be a model of the zoo; `zoo.list()` lists them. Received: "
             f"name={name!r}.{hint}"
         )
-    if not revision:
+    if not at:
         return revisions[max(revisions)]
-    if not revision.isdigit() or int(revision) not in revisions:
+    if not revision.isdecimal() or int(revision) not in revisions:
         raise ValueError(
             f"`name` must end in a revision that there is, one of {sorted(revisions)}. "
             f"Received: name={name!r}"

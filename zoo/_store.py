@@ -1,6 +1,7 @@
 """Where weights come from: the package, the cache, mirrors. Every file is checked by SHA-256."""
 
 import contextlib
+import http.client
 import os
 import pathlib
 import tempfile
@@ -81,7 +82,7 @@ def _one(card, entry, mirrors, folder, offline, verbose):
         try:
             _download(_address(mirror, entry["file"]), target, entry, verbose)
             return target
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             failures.append(f"  {mirror}: {error}")
     listed = "\n".join(failures)
     raise OSError(f"No mirror gave '{entry['file']}' of '{card.full_name}':\n{listed}")

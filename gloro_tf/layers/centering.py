@@ -45,7 +45,7 @@ class Centering(keras.layers.Layer):
         shift = self.bias - self.moving_mean
         if training:
             axes = tuple(range(len(inputs.shape) - 1))
-            shift = self.bias - self.track(ops.mean(ops.cast(inputs, "float32"), axis=axes))
+            shift = self.bias - self.track(ops.mean(ops.cast(inputs, self.bias.dtype), axis=axes))
         return inputs + ops.cast(shift, inputs.dtype)
 
     def compute_output_shape(self, input_shape):

@@ -89,7 +89,7 @@ class CholeskyDense(keras.layers.Layer):
     def _orthogonalize(self):
         kernel = ops.convert_to_tensor(self.kernel)
         if self.residual:
-            identity = ops.eye(self.units, dtype="float32")
+            identity = ops.eye(self.units, dtype=kernel.dtype)
             kernel = identity + kernel * (self.residual * self.gamma)
         if kernel.shape[0] >= kernel.shape[1]:
             return ops.transpose(cholesky_orthogonalize(ops.transpose(kernel)))

@@ -74,7 +74,7 @@ class LinearResidualConv2D(keras.layers.Layer):
             branch_mean = lambda: _mean(branch)  # noqa: E731
         shift = self.shift()
         if self.centering and training:
-            mean = branch_mean()
+            mean = ops.cast(branch_mean(), self.bias.dtype)
             step = (1 - self.momentum) * (ops.stop_gradient(mean) - self.moving_mean)
             self.moving_mean.assign(self.moving_mean + step)
             shift = self.bias - mean
@@ -93,7 +93,9 @@ class LinearResidualConv2D(keras.layers.Layer):
     def merged_kernel(self):
         """The kernel of skip and branch together, `(size, size, channels, channels)` float32."""
         channels, half = self.kernel.shape[-1], self.kernel_size // 2
-        identity = ops.reshape(ops.eye(channels, dtype="float32"), (1, 1, channels, channels))
+        identity = ops.reshape(
+            ops.eye(channels, dtype=self.kernel.dtype), (1, 1, channels, channels)
+        )
         identity = ops.pad(identity, ((half, half), (half, half), (0, 0), (0, 0)))
         return self.branch_kernel() + identity
 

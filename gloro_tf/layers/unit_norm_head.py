@@ -40,7 +40,7 @@ class UnitNormHead(keras.layers.Layer):
         )
 
     def call(self, inputs):
-        inputs = ops.cast(inputs, "float32")
+        inputs = ops.cast(inputs, self.kernel.dtype)
         return ops.matmul(inputs, self.unit_kernel()) + self.bias
 
     def compute_output_shape(self, input_shape):

@@ -9,6 +9,7 @@ import dataclasses
 import math
 
 import keras
+from keras.src.models.functional import Functional
 
 from gloro_tf.lipschitz.factors import FLOAT32_ROUNDOFF, Constant, Factor
 from gloro_tf.lipschitz.operators import DenseOperator
@@ -88,9 +89,13 @@ class Trace:
                 known[step.output] = result
         return known[self.output]
 
-    def reach(self, value_of):
-        """Bounds values and float32 errors at every step; see `Reach`."""
-        known = dict.fromkeys(self.inputs, Reach())
+    def reach(self, value_of, norms=(), start=0.0):
+        """Bounds values and float32 errors at every step; see `Reach`.
+
+        `norms` are those of executed outputs at the reference input, by step, where known, and
+        `start` is the norm of the reference input itself.
+        """
+        known = dict.fromkeys(self.inputs, Reach(offset=start))
         for step in self.steps:
             values = [known[i] for i in step.inputs]
             if isinstance(step.rule, Merge):
@@ -100,21 +105,27 @@ class Trace:
                 for factor in step.rule:
                     result = result.through(factor, value_of(factor))
                 known[step.output] = result
+            if step.output in norms:
+                known[step.output] = known[step.output].at_reference(norms[step.output])
         return known[self.output]
 
 
 @dataclasses.dataclass(frozen=True)
 class Reach:
-    """Affine bounds in `||x||` on a value and on its float32 error, all in L2.
+    """Affine bounds in `d = ||x - c||` on a value and on its float32 error, all in L2.
 
-    `||h(x)|| <= offset + lipschitz * ||x||` in real arithmetic, and the executed value differs
-    from it by at most `error_offset + error_slope * ||x||`.
+    `||h(x)|| <= offset + lipschitz * d` in real arithmetic, and the executed value differs from it
+    by at most `error_offset + error_slope * d`; `c` is a reference input, 0 if not said.
     """
 
     lipschitz: float = 1.0
     offset: float = 0.0
     error_slope: float = 0.0
     error_offset: float = 0.0
+
+    def at_reference(self, norm):
+        """The reach where the executed value at the reference input has this norm."""
+        return dataclasses.replace(self, offset=min(self.offset, norm + self.error_offset))
 
     def through(self, factor, constant):
         """The reach after one more factor."""
@@ -247,6 +258,7 @@ def _check_node(node):
 
 
 def _functional(model):
+    _check_call(model)
     if isinstance(model, keras.Sequential):
         if not model.built or model._functional is None:
             raise ValueError(
@@ -258,4 +270,24 @@ def _functional(model):
             f"'{model.name}' is a subclassed model, whose graph cannot be read. Build it with the "
             "functional API, or as a `keras.Sequential`."
         )
+    for tensor in model.inputs:
+        dtype = keras.backend.standardize_dtype(tensor.dtype)
+        if dtype not in ("float32", "float64"):
+            raise UnsupportedLayerError(
+                f"Model '{model.name}' must take float32 inputs. Received: an input of {dtype}, to "
+                "which Keras rounds what it is given: a jump, which has no Lipschitz constant. Use "
+                "`keras.Input(shape)` and float32 images."
+            )
     return model
+
+
+def _check_call(model):
+    """Refuses a model that does not compute its graph."""
+    plain = keras.Sequential if isinstance(model, keras.Sequential) else Functional
+    if hasattr(model, "_nodes_by_depth") or plain is keras.Sequential:
+        for name in ("call", "__call__"):
+            if getattr(type(model), name) is not getattr(plain, name):
+                raise UnsupportedLayerError(
+                    f"{type(model).__name__} '{model.name}' overrides `{name}`, so it computes "
+                    "something else than its graph. Put that computation into layers."
+                )

@@ -6,6 +6,7 @@ import numpy as np
 from keras import ops
 
 from gloro_tf.lipschitz.factors import float64, gamma
+from gloro_tf.lipschitz.reference import output_norms
 from gloro_tf.ops import round_up
 
 SQRT2 = 1.4142135623730951 * (1 + 1e-15)
@@ -52,20 +53,32 @@ def _head_distances(head, classes):
     return round_up(np.stack(rows) * scale, columns.shape[1] + 8)
 
 
-def rounding_slack(trace, classes, value_of):
+def rounding_slack(trace, classes, value_of, input_shape=None, centre=0.0):
     """Bounds the float32 error of every margin of the executed model.
+
+    Args:
+        trace: `gloro_tf.lipschitz.graph.Trace`.
+        classes: int.
+        value_of: callable from a factor to its bound.
+        input_shape: optional shape of one input. If given, the network is executed once at `centre`,
+            which bounds the values in it far more tightly.
+        centre: float. The reference input `c` has this value everywhere.
 
     Returns:
         `(slope, offset)`, `(classes, classes)` float64 each: executed `logit_i - logit_j` differs
-        from the real one at `x` by at most `slope[i, j] * ||x|| + offset[i, j]`.
+        from the real one at `x` by at most `slope[i, j] * ||x - c|| + offset[i, j]`.
     """
     body, head = trace.head()
-    reach = body.reach(value_of)
+    norms = {} if input_shape is None else output_norms(body, input_shape, centre)
+    start = 0.0
+    if input_shape is not None:
+        start = abs(centre) * math.sqrt(math.prod(input_shape)) * (1 + 1e-12)
+    reach = body.reach(value_of, norms, start)
     if head is None:
         slope, offset = SQRT2 * reach.error_slope, SQRT2 * reach.error_offset
         return np.full((classes, classes), slope), np.full((classes, classes), offset)
     distances = _head_distances(head, classes)
-    relative = gamma(head.fan_in() + 1)
+    relative = gamma(head.fan_in() + 1 + head.kernel_roundings)
     lengths = np.linalg.norm(float64(head.kernel()), axis=0)
     bias = np.zeros(classes) if head.bias is None else np.abs(float64(head.bias()))
     slopes = relative * lengths * (reach.lipschitz + reach.error_slope)

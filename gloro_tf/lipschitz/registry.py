@@ -2,7 +2,10 @@
 
 import keras
 
-COMPUTES = ("call", "convolution_op")
+COMPUTES = ("call", "__call__", "convolution_op")
+# Methods of our own layers that `call` goes through, or that rules read.
+COMPUTES += ("_convolve", "merged_kernel", "branch_kernel", "shift", "unit_kernel", "track")
+COMPUTES += ("_orthogonalize",)
 _RULES = {}
 _ACTIVATIONS = {}
 

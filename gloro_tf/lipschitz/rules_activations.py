@@ -142,7 +142,11 @@ def permutation(layer, input_shape):
 @register(Householder)
 def householder(layer, input_shape):
     """Reflects at `(sin, -cos)` rounded to float32, whose length is 1 to within a few units."""
-    return Constant(1.0 + 2.0**-18, terms=12)
+
+    def scale(module, angle):
+        return (1.0 + 2.0**-18) + 0.0 * angle  # NaN and infinity are met as in any weight
+
+    return Gain(scale, [layer.angle])
 
 
 @register(Centering)

@@ -106,9 +106,24 @@ def linear_residual(layer, input_shape):
     _, height, width, channels = input_shape
     size = (layer.kernel_size, layer.kernel_size)
     geometry = ConvGeometry((height, width), size, (1, 1), "same")
-    operator = ConvOperator(layer.merged_kernel, layer.shift, geometry, channels, channels)
-    operator.kernel_roundings = 4
-    return operator
+    return ResidualOperator(layer, geometry, channels)
+
+
+class ResidualOperator(ConvOperator):
+    """The merged convolution of a `LinearResidualConv2D`.
+
+    Identity and branch may cancel, so the rounding of the merged kernel scales with both parts,
+    not with their sum.
+    """
+
+    kernel_roundings = 4
+
+    def __init__(self, layer, geometry, channels):
+        super().__init__(layer.merged_kernel, layer.shift, geometry, channels, channels)
+        self.branch = layer.branch_kernel
+
+    def absolute_norm(self):
+        return 1.0 + self.schur(self.branch())
 
 
 def _depthwise(layer, input_shape, attribute, bias):

@@ -1,6 +1,7 @@
 """The bottom column: the best score that any rival class can reach within a radius."""
 
 import dataclasses
+import math
 
 import numpy as np
 from keras import ops
@@ -64,34 +65,40 @@ class FrozenMargins:
     """The three tables of a frozen certificate, `(classes, classes)` arrays or tensors.
 
     Executed in float32, `logit_i - logit_j` grows by at most
-    `radius * growth[j, i] + slope[j, i] * ||x|| + offset[j, i]` from the executed value at `x` to
+    `radius * growth[j, i] + slope[j, i] * ||x - centre|| + offset[j, i]` from the executed value at `x` to
     the executed value anywhere within `radius` of it; `SOUNDNESS.md` has the derivation.
     """
 
     growth: object
     slope: object
     offset: object
+    centre: object = 0.0
 
     @classmethod
-    def from_bound(cls, margin_lipschitz, slope, offset):
-        """From real-arithmetic constants and the float32 error `slope * ||x|| + offset`.
+    def from_bound(cls, margin_lipschitz, slope, offset, centre=0.0):
+        """From real-arithmetic constants and the float32 error `slope * ||x - centre|| + offset`.
 
         The error counts twice, at `x` and at a point `radius` further out.
         """
-        return cls(margin_lipschitz + slope, 2 * slope, 2 * offset)
+        return cls(margin_lipschitz + slope, 2 * slope, 2 * offset, centre)
 
     def rows(self, logits, inputs):
         """Returns a callable from `(batch,)` classes to their growth and slack rows, slack outward
         by its own rounding."""
         axes = tuple(range(1, len(inputs.shape)))
-        length = ops.sqrt(ops.sum(ops.square(inputs), axis=axes))[:, None]
+        inputs = inputs - self.centre
+        size = ops.max(ops.abs(inputs), axis=axes, keepdims=True)
+        scaled = inputs / ops.where(size > 0, size, 1.0)
+        length = ops.sqrt(ops.sum(ops.square(scaled), axis=axes))[:, None]
+        length = length * ops.reshape(size, (-1, 1))
+        outward = LENGTH_OUTWARD + math.prod(inputs.shape[1:]) * 2.0**-23
         largest = ops.max(ops.abs(logits), axis=-1, keepdims=True)
         finite = ops.isfinite(largest) & ops.isfinite(length)
 
         def of(winner):
             slack = length * ops.take(self.slope, winner, axis=0)
             slack = slack + ops.take(self.offset, winner, axis=0)
-            slack = slack * LENGTH_OUTWARD + FLOAT32_OUTWARD * largest
+            slack = slack * outward + FLOAT32_OUTWARD * largest
             return ops.take(self.growth, winner, axis=0), ops.where(finite, slack, np.inf)
 
         return of
@@ -114,7 +121,7 @@ class FrozenMargins:
 
         Args:
             logits: `(n, classes)` array, as executed.
-            length: `(n,)` array. The L2 norms of the inputs.
+            length: `(n,)` array. The L2 distances of the inputs to `centre`.
             relaxation: `Relaxation`.
 
         Returns:

@@ -59,7 +59,7 @@ def wrapper(relaxation):
     kind, _, detail = relaxation.partition(".")
     if not relaxation:
         return GloroModel
-    if kind == "rtk" and detail.isdigit():
+    if kind == "rtk" and detail.isdecimal():
         return functools.partial(RTKModel, k=int(detail))
     if kind == "affinity" and detail in SHIPPED:
         return functools.partial(AffinityModel, affinity_sets=detail)
@@ -71,7 +71,7 @@ def wrapper(relaxation):
 
 def _sizes(name, text):
     depth, _, width = text.partition("x")
-    if not (depth.isdigit() and width.isdigit()):
+    if not (depth.isdecimal() and width.isdecimal() and int(depth) and int(width)):
         raise ValueError(
             f"Sizes in `model` must be written DEPTHxWIDTH, as in 'cholesky_mlp.5x256'. "
             f"Received: model={name!r}"

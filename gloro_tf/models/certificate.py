@@ -9,7 +9,8 @@ import sys
 import keras
 import numpy as np
 
-_UNSEEN = {"name", "trainable"}
+_UNSEEN = {"name", "trainable", "built"}
+_PLAIN = (bool, int, float, str, tuple)
 
 Certificate = collections.namedtuple("Certificate", ["label", "radius", "certified"])
 Certificate.__doc__ = """Certified predictions, NumPy arrays of length `n`.
@@ -26,7 +27,7 @@ def fingerprint(model, tables):
     It covers the values of all variables and the arguments of all layers, so that a stride
     changed by hand is seen as a changed weight is.
     """
-    digest = hashlib.sha256(_arguments(model).encode())
+    digest = hashlib.sha256(layer_arguments(model).encode())
     for variable in (*model.variables, *tables):
         values = np.ascontiguousarray(keras.ops.convert_to_numpy(variable))
         digest.update(f"{values.shape}{values.dtype}".encode())
@@ -34,16 +35,20 @@ def fingerprint(model, tables):
     return np.frombuffer(digest.digest(), "<i4").astype("int32")
 
 
-def _arguments(model):
-    """The arguments of every layer but those that change no output, as text."""
+def layer_arguments(model):
+    """The arguments and plain attributes of every layer but those that change no output, as text."""
     listed = []
     for layer in model._flatten_layers(include_self=False):
         if not isinstance(layer, keras.Model):
+            now = {k: v for k, v in vars(layer).items() if isinstance(v, _PLAIN) and k[0] != "_"}
+            if type(layer).__module__.startswith("keras."):
+                now = {}  # there `get_config` reads the attributes
             try:
                 config = layer.get_config()
             except NotImplementedError:  # a user's layer that is never saved
                 config = {}
-            listed.append([type(layer).__name__, {k: config[k] for k in {*config} - _UNSEEN}])
+            parts = [{k: part[k] for k in {*part} - _UNSEEN} for part in (config, now)]
+            listed.append([type(layer).__name__, *parts])
     return json.dumps(listed, default=lambda value: type(value).__name__, sort_keys=True)
 
 

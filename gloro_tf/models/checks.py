@@ -79,11 +79,11 @@ def float32_up(table):
     return np.where((table > 0) & (rounded < smallest), smallest, rounded).astype("float32")
 
 
-def lengths(x, chunk=128):
-    """L2 norms of the rows of an array in float64."""
+def lengths(x, centre=0.0, chunk=128):
+    """L2 distances of the rows of an array to an input of one value, in float64."""
     flat = x.reshape(len(x), -1)
     parts = [
-        np.linalg.norm(flat[i : i + chunk].astype("float64"), axis=1)
+        np.linalg.norm(flat[i : i + chunk].astype("float64") - centre, axis=1)
         for i in range(0, len(flat), chunk)
     ]
     return np.concatenate(parts) if parts else np.zeros(0)

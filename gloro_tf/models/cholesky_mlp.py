@@ -22,6 +22,8 @@ class CholeskyMLP(keras.Model):
     """
 
     def __init__(self, depth, width, input_shape, classes, dtype=None, **kwargs):
+        if depth < 1:
+            raise ValueError(f"`depth` must be at least 1. Received: depth={depth}")
         if classes < 2:
             raise ValueError(f"`classes` must be at least 2. Received: classes={classes}")
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())

@@ -6,24 +6,25 @@ from keras import ops
 
 from gloro_tf import losses as losses_module
 from gloro_tf import metrics as metrics_module
-from gloro_tf.lipschitz import api, graph, margin, report
+from gloro_tf.lipschitz import api, graph, margin, reference, report
 from gloro_tf.lipschitz.rules_activations import refuse_softmax
 from gloro_tf.margins import STRICT, FrozenMargins, relaxed_radii, with_bottom
 from gloro_tf.models import checks
+from gloro_tf.models._guards import Guards
 from gloro_tf.models._saving import Saving
 from gloro_tf.models.certificate import (
     Certificate,
     check_precision,
-    fingerprint,
     full_precision,
+    layer_arguments,
 )
 from gloro_tf.models.power_iterates import PowerIterates
 
-TABLES = ("growth", "slope", "offset")
+TABLES = ("growth", "slope", "offset", "centre")
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
-class GloroModel(Saving, keras.Model):
+class GloroModel(Guards, Saving, keras.Model):
     """A classifier that carries proofs: `classes + 1` scores, the last of them bottom.
 
     Bottom is the best score any rival class can reach within `epsilon` (L2): with `j` the predicted
@@ -71,6 +72,7 @@ class GloroModel(Saving, keras.Model):
         self.classes = int(self.logits_model.output_shape[-1])
         self.power_iterations = power_iterations
         self._trace = graph.trace(self.logits_model)
+        self._arguments = layer_arguments(self.logits_model)
         refuse_softmax(self._trace)
         self._is_frozen, self._warned = False, False
         self._constant_metrics = []
@@ -84,7 +86,8 @@ class GloroModel(Saving, keras.Model):
         self.trades_weight = self._state("trades_weight", (), 1.0)
         self._frozen_flag = self._state("frozen", (), 0, "int32")
         self._fingerprint = self._state("fingerprint", (8,), 0, "int32")
-        self._tables = [self._state(f"frozen_{name}", table, np.inf) for name in TABLES]
+        self._tables = [self._state(f"frozen_{name}", table, np.inf) for name in TABLES[:3]]
+        self._tables.append(self._state("frozen_centre", (), 0.0))
         self._power = PowerIterates(self._trace, self.classes, self._state)
 
     def _state(self, name, shape, value, dtype="float32"):
@@ -234,18 +237,24 @@ class GloroModel(Saving, keras.Model):
             ValueError: if a weight is NaN or infinite, or a layer computes in 16 bits.
         """
         check_precision(self.logits_model)
+        self._check_arguments()
         values = api.bounds_of(self._trace, verbose)
         constants = margin.margin_bound(self._trace, self.classes, lambda f: values[id(f)])
-        slack = margin.rounding_slack(self._trace, self.classes, lambda f: values[id(f)])
-        tables = FrozenMargins.from_bound(constants, *slack)
-        found = (tables.growth, tables.slope, tables.offset)
-        return self.restore_frozen(
-            {n: checks.float32_up(t) for n, t in zip(TABLES, found, strict=True)}
+        middle = reference.centre(self._trace)
+        slack = margin.rounding_slack(
+            self._trace,
+            self.classes,
+            lambda f: values[id(f)],
+            self.logits_model.input_shape[1:],
+            middle,
         )
+        tables = FrozenMargins.from_bound(constants, *slack)
+        found = [checks.float32_up(t) for t in (tables.growth, tables.slope, tables.offset)]
+        return self.restore_frozen(dict(zip(TABLES, [*found, np.float32(middle)], strict=True)))
 
     def frozen_tables(self):
         """Returns what `freeze` stored: `{"growth", "slope", "offset"}`, `(classes, classes)`
-        float32 arrays; see `gloro_tf.margins.FrozenMargins`."""
+        float32 arrays, and `"centre"`, a scalar; see `gloro_tf.margins.FrozenMargins`."""
         return {n: ops.convert_to_numpy(t) for n, t in zip(TABLES, self._tables, strict=True)}
 
     def restore_frozen(self, tables):
@@ -271,17 +280,6 @@ class GloroModel(Saving, keras.Model):
         self._is_frozen = value
         # Compiled functions hold the branch that `call` took when they were traced.
         self.train_function = self.test_function = self.predict_function = None
-
-    def _current_fingerprint(self):
-        return fingerprint(self.logits_model, self._tables)
-
-    def _check_fresh(self):
-        stored = ops.convert_to_numpy(self._fingerprint)
-        if self._is_frozen and not np.array_equal(stored, self._current_fingerprint()):
-            raise RuntimeError(
-                "The weights changed since `freeze()`, so the stored bound no longer holds for "
-                "them. Call `freeze()` again."
-            )
 
     def _frozen_tables(self):
         return FrozenMargins(*self._tables)
@@ -320,7 +318,7 @@ class GloroModel(Saving, keras.Model):
         with full_precision():
             logits = self.logits_model.predict(x, batch_size=batch_size, verbose=verbose)
         tables = FrozenMargins(*[t.astype("float64") for t in self.frozen_tables().values()])
-        return tables.radii(logits, checks.lengths(x), self.relaxation)
+        return tables.radii(logits, checks.lengths(x, tables.centre), self.relaxation)
 
     def margin_lipschitz(self, kind="bound"):
         """Returns `K`, `(classes, classes)` float64: `K[i, j]` is for `logit_i - logit_j`.
@@ -328,6 +326,7 @@ class GloroModel(Saving, keras.Model):
         Args:
             kind: `"bound"` (guaranteed) or `"estimate"` (converged power iteration, from below).
         """
+        self._check_arguments()
         if kind == "bound":
             values = api.bounds_of(self._trace)
             return margin.margin_bound(self._trace, self.classes, lambda f: values[id(f)])
@@ -338,6 +337,7 @@ class GloroModel(Saving, keras.Model):
 
     def lipschitz_report(self, iterations=200, verbose=0):
         """Returns a `gloro_tf.lipschitz.Report`: per layer, estimate, bound and gap."""
+        self._check_arguments()
         estimates = api.estimates_of(self._trace, iterations)
         bounds = api.bounds_of(self._trace, verbose)
         return report.make_report(self._trace, estimates, bounds)

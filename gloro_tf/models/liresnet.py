@@ -145,6 +145,7 @@ class _Builder:
             size,
             stride,
             padding,
+            data_format="channels_last",
             kernel_initializer="orthogonal",
             dtype=self.policy,
             name=name,

@@ -127,6 +127,9 @@ def save_to_preset(model, folder):
 def load_preset(folder):
     """Loads a folder that `save_to_preset` wrote, after checking its checksums.
 
+    They show damage, not malice: whoever can write the folder can write its checksums and its bound
+    too. For a folder from others, call `freeze()`, which computes the bound again.
+
     Raises:
         FileNotFoundError: if a file of it is missing.
         ValueError: if a file is not the one that was written.
@@ -137,12 +140,13 @@ def load_preset(folder):
             raise FileNotFoundError(
                 f"`folder` must be a preset. Received: folder='{folder}', which has no {name}."
             )
-    for line in (folder / SUMS).read_text().splitlines():
-        expected, _, name = line.partition("  ")
-        if name in (CONFIG, WEIGHTS) and sha256(folder / name) != expected:
+    lines = [line.split() for line in (folder / SUMS).read_text().splitlines()]
+    sums = {line[1].removeprefix("*"): line[0] for line in lines if len(line) == 2}
+    for name in (CONFIG, WEIGHTS):
+        if sha256(folder / name) != sums.get(name):
             raise ValueError(
-                f"SHA-256 mismatch for '{folder / name}': expected {expected}. The file was changed "
-                "or damaged; a certificate would not hold. Restore it."
+                f"SHA-256 mismatch for '{folder / name}': expected {sums.get(name)}. The file was "
+                "changed or damaged; a certificate would not hold. Restore it."
             )
     try:
         config = json.loads((folder / CONFIG).read_text())

@@ -152,4 +152,9 @@ def _is_matrix(rows):
 
 
 def _distinct(names):
-    return [f"{name} ({i})" if names.index(name) != i else name for i, name in enumerate(names)]
+    found = []
+    for name in names:
+        while name in found:
+            name = f"{name}'"
+        found.append(name)
+    return found

@@ -8,6 +8,7 @@ import keras
 
 from gloro_tf import callbacks
 from gloro_tf.data import Batches
+from gloro_tf.data.on_device import on_device
 from gloro_tf.training.resident import Resident
 
 CALLS = 3
@@ -25,6 +26,16 @@ def planned_epochs(workdir):
         return held["epochs"] if held.get("time_budget") else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None  # `Workdir` says what is wrong with it
+
+
+def check_resident(recipe):
+    """Refuses training on the device where it cannot be, before anything is written."""
+    if keras.backend.backend() != "jax":
+        raise ValueError(
+            "`resident` training needs the JAX backend. Received: "
+            f"{keras.backend.backend()}. Set KERAS_BACKEND=jax, or leave it off."
+        )
+    on_device(recipe.augmentation)
 
 
 def make_resident(model, recipe, images, labels):

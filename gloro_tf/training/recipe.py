@@ -83,6 +83,8 @@ class Recipe:
             _require(0 < value < math.inf, field, value, "positive and finite")
         for field in ("clip_norm", "weight_decay", "image_size", "seed", "power_iterations"):
             _require(getattr(self, field) >= 0, field, getattr(self, field), "at least 0")
+        for field in ("clip_norm", "weight_decay"):
+            _require(math.isfinite(getattr(self, field)), field, getattr(self, field), "finite")
         for field in ("validation", "ema"):
             _require(0 <= getattr(self, field) < 1, field, getattr(self, field), "in [0, 1)")
         _require_one_of(OPTIMIZERS, "optimizer", self.optimizer)

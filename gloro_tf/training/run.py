@@ -13,7 +13,12 @@ import numpy as np
 from gloro_tf import callbacks, models
 from gloro_tf.data import Batches, load, to_float
 from gloro_tf.models.certificate import check_precision
-from gloro_tf.training.budget import make_resident, measure_epoch, planned_epochs
+from gloro_tf.training.budget import (
+    check_resident,
+    make_resident,
+    measure_epoch,
+    planned_epochs,
+)
 from gloro_tf.training.evaluation import evaluate, trainable_parameters, versions
 from gloro_tf.training.progress import Checkpoint, HistoryFile
 from gloro_tf.training.strategy import compiles, make_deterministic, placement, shards
@@ -66,7 +71,9 @@ def run(
     started = time.monotonic()
     extra = {"mixed_precision": mixed_precision, "resident": resident, "time_budget": time_budget}
     extra = {name: value for name, value in extra.items() if value}
-    if time_budget:
+    if resident:
+        check_resident(recipe)
+    if time_budget is not None:
         _require_positive(time_budget)
         recipe = dataclasses.replace(recipe, epochs=planned_epochs(workdir) or recipe.epochs)
     folder = Workdir(workdir, dataclasses.asdict(recipe) | extra, resume)
@@ -146,7 +153,7 @@ def _train(recipe, dataset, folder, how):
     steps = len(labels) // batch_size
     model, done = _model(recipe, dataset, folder, how.mixed_precision, steps)
     if done >= recipe.epochs:
-        return model
+        return _averaged(model, recipe, source, folder) if recipe.ema else model
     batches = Batches(
         images,
         labels,
@@ -161,41 +168,67 @@ def _train(recipe, dataset, folder, how):
         count = len(watched.y_test) // parts * parts
         held_out = to_float(watched.x_test[:count]), watched.y_test[:count]
     followers = _callbacks(recipe, folder, done, how.seconds)
-    if how.resident:
-        history = make_resident(model, recipe, images, labels).fit(
-            recipe.epochs, done, held_out, followers, how.verbose
-        )
-    else:
-        history = model.fit(
-            batches.for_fit(),
-            epochs=recipe.epochs,
-            initial_epoch=done,
-            steps_per_epoch=steps,
-            shuffle=False,
-            validation_data=held_out,
-            validation_batch_size=256 // parts * parts,
-            callbacks=followers,
-            verbose=how.verbose,
-        )
-    if recipe.ema:
-        _after_averaging(model, batches)
-    if not math.isfinite(history.history["loss"][-1]):
+    try:
+        history = _fit(model, recipe, batches, done, held_out, followers, how, (images, labels))
+        last, epoch = history.history["loss"][-1], history.epoch[-1]
+    except Exception as error:
+        if "Cholesky" not in str(error):  # how TensorFlow meets a NaN there
+            raise
+        last, epoch = math.nan, done
+    if not math.isfinite(last):
         raise FloatingPointError(
-            f"The loss became NaN or infinite in epoch {history.epoch[-1] + 1}, so nothing was "
+            f"The loss became NaN or infinite in or after epoch {epoch + 1}, so nothing was "
             f"certified; '{folder.path}' keeps the last good checkpoint. Try a smaller "
             f"learning_rate (Received: learning_rate={recipe.learning_rate}) or clip_norm=1, in "
             "another --workdir."
         )
-    return model
+    return _averaged(model, recipe, source, folder) if recipe.ema else model
 
 
-def _after_averaging(model, batches, count=100):
-    """Lets what layers keep from training (orthonormal kernels, means) follow averaged weights."""
+def _fit(model, recipe, batches, done, held_out, followers, how, data):
+    """Keras' `fit`, or the loop on the device; returns the history."""
+    if how.resident:
+        return make_resident(model, recipe, *data).fit(
+            recipe.epochs, done, held_out, followers, how.verbose
+        )
+    parts = shards()
+    return model.fit(
+        batches.for_fit(),
+        epochs=recipe.epochs,
+        initial_epoch=done,
+        steps_per_epoch=batches.steps_per_epoch,
+        shuffle=False,
+        validation_data=held_out,
+        validation_batch_size=256 // parts * parts,
+        callbacks=followers,
+        verbose=how.verbose,
+    )
+
+
+def _averaged(model, recipe, source, folder, count=100):
+    """A trained model with its averaged weights, kept in a file of its own.
+
+    What layers keep from training (orthonormal kernels, means) follows the averages through some
+    passes over training images.
+    """
+    path = folder.path / "averaged.keras"
+    if path.exists():
+        return load_model(path)
+    model.optimizer.finalize_variable_values(model.trainable_variables)
     for variable in model.trainable_variables:  # on JAX they share buffers with their averages
         variable.assign(np.array(keras.ops.convert_to_numpy(variable), copy=True))
-    for index in range(min(count, batches.steps_per_epoch)):
-        images, _ = batches[len(batches) - 1 - index]
-        model.logits_model(images, training=True)
+    size = min(recipe.batch_size, len(source.y_train))
+    batches = Batches(
+        source.x_train,
+        source.y_train,
+        size,
+        augmentation=recipe.augmentation,
+        seed=recipe.seed + 1,
+    )
+    for index in range(min(count, len(batches))):
+        model.logits_model(batches[index][0], training=True)
+    save_model(model, path)
+    return model
 
 
 def _model(recipe, dataset, folder, mixed_precision, steps):
@@ -220,9 +253,13 @@ def _compiled(recipe, dataset, mixed_precision=False):
     """A new model of the recipe."""
     with _policy(mixed_precision):
         net = models.build(recipe.model, dataset.input_shape, dataset.num_classes)
-    model = models.wrapper(recipe.relaxation)(
-        model=net, epsilon=recipe.epsilon, power_iterations=recipe.power_iterations
-    )
+    arguments = {"epsilon": recipe.epsilon, "power_iterations": recipe.power_iterations}
+    try:
+        model = models.wrapper(recipe.relaxation)(model=net, **arguments)
+    except ValueError as error:
+        raise ValueError(
+            f"`relaxation` does not fit the data. Received: relaxation={recipe.relaxation!r}. {error}"
+        ) from error
     model.compile(recipe.make_optimizer(), loss=recipe.loss, jit_compile=compiles(net))
     return model
 

@@ -62,7 +62,7 @@ def test_verify_sees_a_bound_that_is_too_small(monkeypatch):
 
     def shrunk(name, **kwargs):
         model = zoo.load(name, **kwargs)
-        tables = {k: (v * 0.9).astype("float32") for k, v in model.frozen_tables().items()}
+        tables = {k: np.float32(0.9) * v for k, v in model.frozen_tables().items()}
         return model.restore_frozen(tables)
 
     monkeypatch.setattr(_checking, "load", shrunk)
@@ -135,7 +135,7 @@ def test_a_run_becomes_an_entry(own_zoo, tmp_path, capsys, monkeypatch):
     gloro_tf.training.run(recipe, run, verbose=0)
     monkeypatch.setattr(preset, "PART_BYTES", 2000)
     monkeypatch.setattr(preset.split, "__defaults__", (2000,))
-    flags = ["--recipe=r", "--summary=s", "--title=t", "--url=u", "--hardware=h"]
+    flags = ["--recipe=mnist_eps030", "--summary=s", "--title=t", "--url=u", "--hardware=h"]
     for revision in (1, 2):
         assert main(["publish", str(run), "toy.digits", *flags, "--mantissa_bits=7"]) == 0
         assert zoo.card("toy.digits").revision == revision
