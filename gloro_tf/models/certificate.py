@@ -4,12 +4,14 @@ import collections
 import contextlib
 import hashlib
 import json
+import re
 import sys
 
 import keras
 import numpy as np
 
 _UNSEEN = {"name", "trainable", "built"}
+_SHARED = re.compile(r', "shared_object_id": \d+')  # Keras adds it while it loads a file
 _PLAIN = (bool, int, float, str, tuple)
 
 Certificate = collections.namedtuple("Certificate", ["label", "radius", "certified"])
@@ -49,7 +51,8 @@ def layer_arguments(model):
                 config = {}
             parts = [{k: part[k] for k in {*part} - _UNSEEN} for part in (config, now)]
             listed.append([type(layer).__name__, *parts])
-    return json.dumps(listed, default=lambda value: type(value).__name__, sort_keys=True)
+    text = json.dumps(listed, default=lambda value: type(value).__name__, sort_keys=True)
+    return _SHARED.sub("", text)
 
 
 @contextlib.contextmanager
