@@ -65,8 +65,8 @@ class FrozenMargins:
     """The three tables of a frozen certificate, `(classes, classes)` arrays or tensors.
 
     Executed in float32, `logit_i - logit_j` grows by at most
-    `radius * growth[j, i] + slope[j, i] * ||x - centre|| + offset[j, i]` from the executed value at `x` to
-    the executed value anywhere within `radius` of it; `SOUNDNESS.md` has the derivation.
+    `radius * growth[j, i] + slope[j, i] * ||x - centre|| + offset[j, i]` from the executed value at
+    `x` to the executed value anywhere within `radius` of it; `SOUNDNESS.md` has the derivation.
     """
 
     growth: object
