@@ -208,4 +208,4 @@ def test_a_run_that_diverges_says_so(train):
         "--batch_size=512",
         "--validation=0",
     )
-    assert "NaN or infinite in epoch" in message and "learning_rate=1e+30" in message
+    assert "NaN or infinite in or after epoch" in message and "learning_rate=1e+30" in message
