@@ -4,11 +4,14 @@ import math
 
 from zoo import _registry
 
-COLUMNS = ("rank", "model", "parameters", "clean", "VRA", "VRA by estimate", "extra data", "sha256")
+COLUMNS = ("rank", "model", "promise", "parameters", "clean", "VRA", "VRA by estimate")
+COLUMNS += ("extra data", "sha256")
 
 
 def leaderboard(dataset, epsilon=None, format="text"):
     """Ranks the models of a data set by VRA, by the guaranteed bound.
+
+    The column `promise` says what is certified: the label, or only that a set of classes stays.
 
     Args:
         dataset: str.
@@ -46,6 +49,7 @@ def _row(card, epsilon):
         if math.isclose(row["epsilon"], epsilon, rel_tol=1e-3):
             return {
                 "model": card.full_name,
+                "promise": "a set" if "relaxed_vra_bound" in row else "the label",
                 "parameters": card.architecture["parameters"],
                 "clean": result["clean_accuracy"],
                 "VRA": row["vra_bound"],
