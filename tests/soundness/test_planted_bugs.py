@@ -249,28 +249,30 @@ def certifies_ties_by_radius():
     return bool((tied_model().certify(TIES).radius > 0).any())
 
 
-def masked_by_value(logits, growth, winner):
-    is_winner = logits == keras.ops.max(logits, axis=-1, keepdims=True)
-    return keras.ops.where(is_winner, -np.inf, logits + growth)
+def bottom_masked_by_value(logits, growth_of, relaxation):
+    largest = keras.ops.max(logits, axis=-1, keepdims=True)
+    scores = logits + growth_of(keras.ops.argmax(logits, axis=-1))
+    rivals = keras.ops.where(logits == largest, -np.inf, scores)
+    return keras.ops.concatenate([logits, keras.ops.max(rivals, axis=-1, keepdims=True)], -1)
 
 
-def radius_masked_by_value(self, logits, length):
+def radii_masked_by_value(self, logits, length, relaxation):
     labels = logits.argmax(axis=1)
     margin = logits.max(axis=1, keepdims=True) - logits
     growth = np.where(margin == 0, 1.0, self.growth[labels])
     radius = np.where(margin == 0, np.inf, margin / growth)
-    return labels, radius.min(axis=1)
+    return radius.min(axis=1)[:, None], labels[:, None]
 
 
 def test_a_winner_masked_by_value_is_caught_in_the_scores(monkeypatch):
     assert not certifies_ties_by_scores()
-    monkeypatch.setattr(bottom, "rival_scores", masked_by_value)
+    monkeypatch.setattr(bottom, "relaxed_bottom", bottom_masked_by_value)
     assert certifies_ties_by_scores()
 
 
 def test_a_winner_masked_by_value_is_caught_in_the_radii(monkeypatch):
     assert not certifies_ties_by_radius()
-    monkeypatch.setattr(margins.FrozenMargins, "radius", radius_masked_by_value)
+    monkeypatch.setattr(margins.FrozenMargins, "radii", radii_masked_by_value)
     assert certifies_ties_by_radius()
 
 
