@@ -65,7 +65,9 @@ def verify(name, **kwargs):
         if abs(stated - real) > 1e-6 * abs(real)
     ]
     slack = model.freeze().frozen_tables()
-    for key in ("slope", "offset", "centre"):
+    if set(tables) != set(slack):
+        problems.append(f"the stored tables are {sorted(tables)}, `freeze` gives {sorted(slack)}")
+    for key in (set(tables) & set(slack)) - {"growth"}:
         if np.any(tables[key] < slack[key] * (1 - 1e-6)):
             problems.append(f"the stored rounding '{key}' is below what the weights need")
     if apart["logits"] > TOLERANCE * scale:

@@ -9,6 +9,7 @@ import dataclasses
 import math
 
 import keras
+import numpy as np
 from keras.src.models.functional import Functional
 
 from gloro_tf.lipschitz.factors import FLOAT32_ROUNDOFF, Constant, Factor
@@ -89,13 +90,14 @@ class Trace:
                 known[step.output] = result
         return known[self.output]
 
-    def reach(self, value_of, norms=(), start=0.0):
+    def reach(self, value_of, norms=(), start=0.0, unit=1.0):
         """Bounds values and float32 errors at every step; see `Reach`.
 
         `norms` are those of executed outputs at the reference input, by step, where known, and
-        `start` is the norm of the reference input itself.
+        `start` is the norm of the reference input itself. All may be linear forms, arrays of
+        coefficients that are not negative, of which `unit` is the constant 1.
         """
-        known = dict.fromkeys(self.inputs, Reach(offset=start))
+        known = dict.fromkeys(self.inputs, Reach(offset=start, error_offset=0.0 * unit))
         for step in self.steps:
             values = [known[i] for i in step.inputs]
             if isinstance(step.rule, Merge):
@@ -103,7 +105,7 @@ class Trace:
             else:
                 (result,) = values
                 for factor in step.rule:
-                    result = result.through(factor, value_of(factor))
+                    result = result.through(factor, value_of(factor), unit)
                 known[step.output] = result
             if step.output in norms:
                 known[step.output] = known[step.output].at_reference(norms[step.output])
@@ -115,7 +117,8 @@ class Reach:
     """Affine bounds in `d = ||x - c||` on a value and on its float32 error, all in L2.
 
     `||h(x)|| <= offset + lipschitz * d` in real arithmetic, and the executed value differs from it
-    by at most `error_offset + error_slope * d`; `c` is a reference input, 0 if not said.
+    by at most `error_offset + error_slope * d`; `c` is a reference input, 0 if not said. Offsets may
+    be linear forms; `sqrt(sum of squares)` of their coefficients then bounds a stack by Minkowski.
     """
 
     lipschitz: float = 1.0
@@ -125,16 +128,20 @@ class Reach:
 
     def at_reference(self, norm):
         """The reach where the executed value at the reference input has this norm."""
-        return dataclasses.replace(self, offset=min(self.offset, norm + self.error_offset))
+        offset = norm + self.error_offset
+        if np.ndim(offset) == 0:
+            offset = min(self.offset, offset)
+        return dataclasses.replace(self, offset=offset)
 
-    def through(self, factor, constant):
+    def through(self, factor, constant, unit=1.0):
         """The reach after one more factor."""
         relative, absolute = factor.rounding(constant)
+        passed = relative * (self.offset + self.error_offset)
         return Reach(
             constant * self.lipschitz,
-            constant * self.offset + factor.offset(),
+            constant * self.offset + factor.offset() * unit,
             constant * self.error_slope + relative * (self.lipschitz + self.error_slope),
-            constant * self.error_offset + relative * (self.offset + self.error_offset) + absolute,
+            constant * self.error_offset + passed + absolute * unit,
         )
 
 
@@ -142,7 +149,7 @@ def _merge_reach(merge, values):
     relative = 4 * len(values) * FLOAT32_ROUNDOFF
     result = Reach(
         *[
-            merge.combine([getattr(v, field.name) for v in values])
+            merge.combine([getattr(v, field.name) for v in values], np.sqrt)
             for field in dataclasses.fields(Reach)
         ]
     )

@@ -74,16 +74,29 @@ def rounding_slack(trace, classes, value_of, input_shape=None, centre=0.0):
     if input_shape is not None:
         start = abs(centre) * math.sqrt(math.prod(input_shape)) * (1 + 1e-12)
     reach = body.reach(value_of, norms, start)
-    if head is None:
-        slope, offset = SQRT2 * reach.error_slope, SQRT2 * reach.error_offset
-        return np.full((classes, classes), slope), np.full((classes, classes), offset)
+    per_error, per_value, fixed = head_errors(head, classes, value_of)
+    slope = per_error * reach.error_slope + per_value * (reach.lipschitz + reach.error_slope)
+    offset = per_error * reach.error_offset + per_value * (reach.offset + reach.error_offset)
+    return slope * (1 + 1e-9), (offset + fixed) * (1 + 1e-9)
+
+
+def head_errors(head, classes, value_of):
+    """How the float32 error of a margin follows from values and errors at the end of the body.
+
+    Returns:
+        `(per_error, per_value, fixed)`, `(classes, classes)` float64 each: where the body's output is
+        no longer than `v` and errs by at most `e`, executed `logit_i - logit_j` errs by at most
+        `per_error * e + per_value * (v + e) + fixed`.
+    """
     distances = _head_distances(head, classes)
+    if head is None:
+        return distances, 0.0 * distances, 0.0 * distances
     relative = gamma(head.fan_in() + 1 + head.kernel_roundings)
-    lengths = np.linalg.norm(float64(head.kernel()), axis=0)
-    bias = np.zeros(classes) if head.bias is None else np.abs(float64(head.bias()))
-    slopes = relative * lengths * (reach.lipschitz + reach.error_slope)
-    offsets = relative * (lengths * (reach.offset + reach.error_offset) + bias)
-    slope = distances * reach.error_slope + slopes[:, None] + slopes[None, :]
-    offset = distances * reach.error_offset + offsets[:, None] + offsets[None, :]
-    offset = offset + head.rounding(value_of(head))[1] * math.sqrt(2)
-    return slope * (1 + 1e-9), offset * (1 + 1e-9)
+    lengths = relative * np.linalg.norm(float64(head.kernel()), axis=0)
+    bias = np.zeros(classes) if head.bias is None else relative * np.abs(float64(head.bias()))
+    absolute = head.rounding(value_of(head))[1] * math.sqrt(2)
+    return (
+        distances,
+        lengths[:, None] + lengths[None, :],
+        bias[:, None] + bias[None, :] + absolute,
+    )

@@ -19,6 +19,28 @@ def centre(trace):
     return 0.0
 
 
+def executed(trace, inputs):
+    """Executes the steps of a trace, one layer after the other.
+
+    Args:
+        trace: `gloro_tf.lipschitz.graph.Trace` with one input.
+        inputs: `(batch, ...)` tensor.
+
+    Returns:
+        dict from a step's output to its value; without the operations that are no layers, and what
+        follows them.
+    """
+    values = {trace.inputs[0]: inputs}
+    for step in trace.steps:
+        layer = step.operation
+        if not isinstance(layer, keras.layers.Layer) or any(i not in values for i in step.inputs):
+            continue
+        given = [values[i] for i in step.inputs]
+        extra = {"training": False} if layer._call_has_training_arg else {}
+        values[step.output] = layer(given[0] if len(given) == 1 else given, **extra)
+    return values
+
+
 def output_norms(trace, input_shape, value):
     """The L2 norm of every step's output at an input of one value, executed in float32.
 
@@ -28,20 +50,11 @@ def output_norms(trace, input_shape, value):
         value: float.
 
     Returns:
-        dict from a step's output to a float; without those that cannot be executed on their own
-        (merges, operations with arguments, and what follows them).
+        dict from a step's output to a float; without those that `executed` cannot reach.
     """
-    values = {trace.inputs[0]: keras.ops.full((1, *input_shape), value, dtype="float32")}
-    norms = {}
     if len(trace.inputs) > 1:
-        return norms
-    for step in trace.steps:
-        plain = isinstance(step.operation, keras.layers.Layer) and len(step.inputs) == 1
-        if not plain or step.inputs[0] not in values:
-            continue
-        layer, given = step.operation, values[step.inputs[0]]
-        extra = {"training": False} if layer._call_has_training_arg else {}
-        values[step.output] = layer(given, **extra)
-        result = keras.ops.convert_to_numpy(values[step.output]).astype("float64")
-        norms[step.output] = float(np.linalg.norm(result)) * (1 + 1e-9)
-    return norms
+        return {}
+    values = executed(trace, keras.ops.full((1, *input_shape), value, dtype="float32"))
+    del values[trace.inputs[0]]
+    found = {k: keras.ops.convert_to_numpy(v).astype("float64") for k, v in values.items()}
+    return {key: float(np.linalg.norm(v)) * (1 + 1e-9) for key, v in found.items()}

@@ -10,6 +10,7 @@ from gloro_tf.margins.relaxed import STRICT, relaxed_bottom, relaxed_radii
 
 FLOAT32_OUTWARD = 16 * 2.0**-24
 LENGTH_OUTWARD = 1.01
+_TINY = 1e-30
 
 
 def top_class(logits):
@@ -65,14 +66,17 @@ class FrozenMargins:
     """The three tables of a frozen certificate, `(classes, classes)` arrays or tensors.
 
     Executed in float32, `logit_i - logit_j` grows by at most
-    `radius * growth[j, i] + slope[j, i] * ||x - centre|| + offset[j, i]` from the executed value at
-    `x` to the executed value anywhere within `radius` of it; `SOUNDNESS.md` has the derivation.
+    `radius * growth[j, i] + slope[j, i] * size + offset[j, i] + extra` from the executed value at
+    `x` to the executed value anywhere within `radius` of it. Without `forms`, `size` is
+    `||x - centre||` and `extra` is 0; with them, `size, extra = forms @ [1, norms]`, of norms that
+    were measured in the network at `x`. `SOUNDNESS.md` has the derivation.
     """
 
     growth: object
     slope: object
     offset: object
     centre: object = 0.0
+    forms: object = None
 
     @classmethod
     def from_bound(cls, margin_lipschitz, slope, offset, centre=0.0):
@@ -82,30 +86,43 @@ class FrozenMargins:
         """
         return cls(margin_lipschitz + slope, 2 * slope, 2 * offset, centre)
 
-    def rows(self, logits, inputs):
-        """Returns a callable from `(batch,)` classes to their growth and slack rows, slack outward
-        by its own rounding."""
+    def with_forms(self, forms, per_error, fixed):
+        """The tables where each input's error follows from its measured norms, given what
+        `gloro_tf.lipschitz.measured.error_forms` found."""
+        return FrozenMargins(self.growth, 2 * per_error, 2 * fixed, self.centre, forms * [[1], [2]])
+
+    def sizes(self, inputs, norms=None):
+        """`(size, extra)` in float32, `(batch, 1)` each, outward by their own rounding."""
+        if norms is not None:
+            terms = ops.concatenate([ops.ones_like(norms[:, :1]), norms], axis=-1)
+            found = ops.matmul(terms, ops.transpose(self.forms)) * LENGTH_OUTWARD + _TINY
+            return found[:, :1], found[:, 1:]
         axes = tuple(range(1, len(inputs.shape)))
         inputs = inputs - self.centre
         size = ops.max(ops.abs(inputs), axis=axes, keepdims=True)
         scaled = inputs / ops.where(size > 0, size, 1.0)
         length = ops.sqrt(ops.sum(ops.square(scaled), axis=axes))[:, None]
-        length = length * ops.reshape(size, (-1, 1))
         outward = LENGTH_OUTWARD + math.prod(inputs.shape[1:]) * 2.0**-23
+        return length * ops.reshape(size, (-1, 1)) * outward, 0.0
+
+    def rows(self, logits, inputs, norms=None):
+        """Returns a callable from `(batch,)` classes to their growth and slack rows, slack outward
+        by its own rounding; `norms` as measured, where the tables have `forms`."""
+        size, extra = self.sizes(inputs, norms)
         largest = ops.max(ops.abs(logits), axis=-1, keepdims=True)
-        finite = ops.isfinite(largest) & ops.isfinite(length)
+        finite = ops.isfinite(largest) & ops.isfinite(size) & ops.isfinite(extra + largest)
 
         def of(winner):
-            slack = length * ops.take(self.slope, winner, axis=0)
-            slack = slack + ops.take(self.offset, winner, axis=0)
-            slack = slack * outward + FLOAT32_OUTWARD * largest
+            slack = size * ops.take(self.slope, winner, axis=0)
+            slack = slack + ops.take(self.offset, winner, axis=0) * LENGTH_OUTWARD + extra
+            slack = slack * (1 + FLOAT32_OUTWARD) + FLOAT32_OUTWARD * largest
             return ops.take(self.growth, winner, axis=0), ops.where(finite, slack, np.inf)
 
         return of
 
-    def with_bottom(self, logits, inputs, epsilon, relaxation=STRICT):
+    def with_bottom(self, logits, inputs, epsilon, relaxation=STRICT, norms=None):
         """Appends the bottom score, `(batch, classes + 1)`."""
-        rows = self.rows(logits, inputs)
+        rows = self.rows(logits, inputs, norms)
 
         def growth_of(winner):
             growth, slack = rows(winner)
@@ -116,23 +133,29 @@ class FrozenMargins:
         bottom = ops.where(ops.isnan(bottom), np.inf, bottom)
         return ops.concatenate([logits, bottom], axis=-1)
 
-    def radii(self, logits, length, relaxation=STRICT):
+    def radii(self, logits, length=None, relaxation=STRICT, norms=None):
         """Certified radii in float64 NumPy, rounded down.
 
         Args:
             logits: `(n, classes)` array, as executed.
             length: `(n,)` array. The L2 distances of the inputs to `centre`.
             relaxation: `Relaxation`.
+            norms: instead of `length`, `(n, values)` array, where the tables have `forms`.
 
         Returns:
             `(radii, order)` as `relaxed_radii`. NaN or infinity anywhere gives radius 0.
         """
-        logits, length = np.asarray(logits, "float64"), np.asarray(length, "float64")
-        finite = np.isfinite(logits).all(axis=1) & np.isfinite(length)
-        logits, length = np.where(finite[:, None], logits, 0.0), np.where(finite, length, 0.0)
+        logits, sizes = np.asarray(logits, "float64"), [length, np.zeros(len(logits))]
+        if norms is not None:
+            with np.errstate(invalid="ignore"):
+                sizes = self.forms[:, :1] + self.forms[:, 1:] @ np.asarray(norms, "float64").T
+        sizes = np.asarray(sizes, "float64") * (1 + 1e-12)
+        finite = np.isfinite(logits).all(axis=1) & np.isfinite(sizes).all(axis=0)
+        logits = np.where(finite[:, None], logits, 0.0)
+        size, extra = np.where(finite, sizes, 0.0)[..., None]
 
         def rows_of(winner):
-            slack = self.slope[winner] * length[:, None] * (1 + 1e-12) + self.offset[winner]
+            slack = self.slope[winner] * size + self.offset[winner] + extra
             return self.growth[winner], slack
 
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -6,7 +6,8 @@ from keras import ops
 
 from gloro_tf import losses as losses_module
 from gloro_tf import metrics as metrics_module
-from gloro_tf.lipschitz import api, graph, margin, reference, report
+from gloro_tf.data import check_images
+from gloro_tf.lipschitz import api, graph, margin, measured, reference, report
 from gloro_tf.lipschitz.rules_activations import refuse_softmax
 from gloro_tf.margins import STRICT, FrozenMargins, relaxed_radii, with_bottom
 from gloro_tf.models import checks
@@ -18,9 +19,11 @@ from gloro_tf.models.certificate import (
     full_precision,
     layer_arguments,
 )
+from gloro_tf.models.measuring import Measuring
 from gloro_tf.models.power_iterates import PowerIterates
 
-TABLES = ("growth", "slope", "offset", "centre")
+TABLES = ("growth", "slope", "offset", "centre", "forms")
+MEASURED_ABOVE = 0.05
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
@@ -74,7 +77,7 @@ class GloroModel(Guards, Saving, keras.Model):
         self._trace = graph.trace(self.logits_model)
         self._arguments = layer_arguments(self.logits_model)
         refuse_softmax(self._trace)
-        self._is_frozen, self._warned = False, False
+        self._is_frozen, self._is_measured, self._warned = False, False, False
         self._constant_metrics = []
         self._make_variables(epsilon)
         self.built = True
@@ -88,6 +91,9 @@ class GloroModel(Guards, Saving, keras.Model):
         self._fingerprint = self._state("fingerprint", (8,), 0, "int32")
         self._tables = [self._state(f"frozen_{name}", table, np.inf) for name in TABLES[:3]]
         self._tables.append(self._state("frozen_centre", (), 0.0))
+        self._values = measured.measured_values(self._trace)
+        self._measuring = Measuring(self.logits_model, self._trace, self._values)
+        self._tables.append(self._state("frozen_forms", (2, 1 + len(self._values)), np.inf))
         self._power = PowerIterates(self._trace, self.classes, self._state)
 
     def _state(self, name, shape, value, dtype="float32"):
@@ -107,14 +113,22 @@ class GloroModel(Guards, Saving, keras.Model):
         self.built = True
 
     def call(self, inputs, training=False):
-        logits = ops.cast(self.logits_model(inputs, training=training), "float32")
         epsilon = self._epsilon
+        if self._is_frozen and not training:
+            logits, norms = self._execute(inputs)
+            tables = self._frozen_tables()
+            return tables.with_bottom(logits, inputs, epsilon, self.relaxation, norms)
+        logits = ops.cast(self.logits_model(inputs, training=training), "float32")
         if training:
             self._power.advance(self.power_iterations)
             epsilon = epsilon * self.epsilon_scale
-        elif self._is_frozen:
-            return self._frozen_tables().with_bottom(logits, inputs, epsilon, self.relaxation)
         return with_bottom(logits, self._power.margins(), epsilon, self.relaxation)
+
+    def _execute(self, inputs):
+        """The logits and, where the certificate takes them, the measured norms, else None."""
+        if self._is_measured:
+            return measured.execute(self._trace, self._values, inputs)
+        return ops.cast(self.logits_model(inputs, training=False), "float32"), None
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.classes + 1)
@@ -190,7 +204,8 @@ class GloroModel(Guards, Saving, keras.Model):
 
     def _radii(self, logits, inputs, training):
         if self._is_frozen and not training:
-            rows = self._frozen_tables().rows(logits, inputs)
+            norms = self._execute(inputs)[1] if self._is_measured else None
+            rows = self._frozen_tables().rows(logits, inputs, norms)
         else:
             constants, zeros = self._power.margins(), ops.zeros_like(logits)
             rows = lambda j: (ops.take(constants, j, axis=0), zeros)  # noqa: E731
@@ -239,23 +254,36 @@ class GloroModel(Guards, Saving, keras.Model):
         check_precision(self.logits_model)
         self._check_arguments()
         values = api.bounds_of(self._trace, verbose)
-        constants = margin.margin_bound(self._trace, self.classes, lambda f: values[id(f)])
+        bound_of = lambda f: values[id(f)]  # noqa: E731
+        shape = self.logits_model.input_shape[1:]
+        constants = margin.margin_bound(self._trace, self.classes, bound_of)
         middle = reference.centre(self._trace)
-        slack = margin.rounding_slack(
-            self._trace,
-            self.classes,
-            lambda f: values[id(f)],
-            self.logits_model.input_shape[1:],
-            middle,
+        slack = margin.rounding_slack(self._trace, self.classes, bound_of, shape, middle)
+        tables = FrozenMargins.from_bound(constants, *slack, middle)
+        if self._should_measure(tables, shape):
+            forms = measured.error_forms(self._trace, self._values, self.classes, bound_of)
+            tables = tables.with_forms(*forms)
+        return self.restore_frozen(
+            {n: checks.float32_up(t) for n, t in vars(tables).items() if t is not None}
         )
-        tables = FrozenMargins.from_bound(constants, *slack)
-        found = [checks.float32_up(t) for t in (tables.growth, tables.slope, tables.offset)]
-        return self.restore_frozen(dict(zip(TABLES, [*found, np.float32(middle)], strict=True)))
+
+    def _should_measure(self, tables, shape):
+        """Whether rounding takes enough of the margins that each input's own norms, which cost a
+        pass over the values in the network, are worth measuring."""
+        usual = 0.25 * np.sqrt(np.prod(shape))
+        slack = np.max(tables.slope * usual + tables.offset)
+        wanted = slack > MEASURED_ABOVE * self.epsilon * np.max(tables.growth)
+        return bool(self._values) and wanted
 
     def frozen_tables(self):
         """Returns what `freeze` stored: `{"growth", "slope", "offset"}`, `(classes, classes)`
-        float32 arrays, and `"centre"`, a scalar; see `gloro_tf.margins.FrozenMargins`."""
-        return {n: ops.convert_to_numpy(t) for n, t in zip(TABLES, self._tables, strict=True)}
+        float32 arrays, `"centre"`, a scalar, and, where rounding is bounded from measured norms,
+        `"forms"`; see `gloro_tf.margins.FrozenMargins`."""
+        tables = zip(TABLES, self._tables, strict=True)
+        found = {name: ops.convert_to_numpy(table) for name, table in tables}
+        if not np.all(np.isfinite(found["forms"])):
+            del found["forms"]
+        return found
 
     def restore_frozen(self, tables):
         """Stores tables that an earlier `freeze` of the same weights gave; returns self.
@@ -263,6 +291,7 @@ class GloroModel(Guards, Saving, keras.Model):
         Nothing here checks that they belong to these weights: it is for files whose SHA-256 is
         known. `margin_lipschitz("bound")` computes the bound again.
         """
+        tables = {"forms": np.full(self._tables[-1].shape, np.inf), **tables}
         for name, variable in zip(TABLES, self._tables, strict=True):
             variable.assign(tables[name])
         self._fingerprint.assign(self._current_fingerprint())
@@ -278,11 +307,13 @@ class GloroModel(Guards, Saving, keras.Model):
     def _set_frozen(self, value):
         self._frozen_flag.assign(int(value))
         self._is_frozen = value
+        forms = ops.convert_to_numpy(self._tables[-1])
+        self._is_measured = value and bool(np.all(np.isfinite(forms)))
         # Compiled functions hold the branch that `call` took when they were traced.
         self.train_function = self.test_function = self.predict_function = None
 
     def _frozen_tables(self):
-        return FrozenMargins(*self._tables)
+        return FrozenMargins(*self._tables[:-1], self._tables[-1] if self._is_measured else None)
 
     def certify(self, x, batch_size=256, verbose=0):
         """Certifies a batch of inputs.
@@ -312,12 +343,18 @@ class GloroModel(Guards, Saving, keras.Model):
             )
         self._check_fresh()
         check_precision(self.logits_model)
+        if getattr(x, "dtype", None) == np.uint8:
+            check_images(x, uint8_ok=False)
         x = np.asarray(x, "float32")
         if not len(x):
             return np.zeros((0, self.relaxation.k)), np.zeros((0, self.relaxation.k), "int64")
-        with full_precision():
-            logits = self.logits_model.predict(x, batch_size=batch_size, verbose=verbose)
         tables = FrozenMargins(*[t.astype("float64") for t in self.frozen_tables().values()])
+        arguments = {"batch_size": batch_size, "verbose": verbose}
+        with full_precision():
+            if self._is_measured:
+                logits, norms = self._measuring.predict(x, **arguments)
+                return tables.radii(logits, None, self.relaxation, norms)
+            logits = self.logits_model.predict(x, **arguments)
         return tables.radii(logits, checks.lengths(x, tables.centre), self.relaxation)
 
     def margin_lipschitz(self, kind="bound"):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import gloro_tf
-from gloro_tf.lipschitz import api, graph, margin, reference
+from gloro_tf.lipschitz import api, graph, margin, measured, reference
 
 SHAPE = (12, 12, 3)
 
@@ -73,14 +73,136 @@ def test_the_reference_bounds_every_value():
     assert reach.offset < body.reach(lambda f: bounds[id(f)]).offset
 
 
-def test_nested_and_branching_networks_fall_back():
+def branching(dtype):
+    """Branches, a nested model, a shared layer, a sum, a stack and a maximum."""
+    layers = keras.layers
+    inputs = keras.Input((6, 6, 2), dtype=dtype)
+    inner = keras.Sequential([layers.Conv2D(4, 3, padding="same"), layers.ReLU()])
+    inner.build((None, 6, 6, 4))
+    shared = layers.Conv2D(4, 3, padding="same", activation="tanh")
+    left = layers.Conv2D(4, 1)(inputs)
+    right = inner(shared(shared(left)))
+    merged = layers.Concatenate()([layers.Add()([left, right]), layers.Maximum()([left, right])])
+    hidden = layers.Dense(16, activation="relu")(layers.Flatten()(layers.AvgPool2D(2)(merged)))
+    return keras.Model(inputs, layers.Dense(4)(hidden))
+
+
+def branching_pair():
+    keras.utils.set_random_seed(3)
+    single = branching("float32")
+    keras.config.set_dtype_policy("float64")
+    try:
+        double = branching("float64")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    rng = np.random.default_rng(0)
+    single.set_weights([rng.normal(size=w.shape) * 0.3 for w in single.get_weights()])
+    double.set_weights([w.astype("float64") for w in single.get_weights()])
+    return single, double
+
+
+@pytest.mark.parametrize("kind", ["chord", "neurips", "branching"])
+def test_measured_norms_bound_the_error_of_every_input(kind):
+    single, double = branching_pair() if kind == "branching" else networks(kind)
+    trace, shape = graph.trace(single), single.input_shape[1:]
+    bounds = api.bounds_of(trace)
+    bound_of = lambda f: bounds[id(f)]  # noqa: E731
+    values = measured.measured_values(trace)
+    assert values
+    forms, per_error, fixed = measured.error_forms(trace, values, 4, bound_of)
+    assert np.all(forms >= 0)
+    x = np.random.default_rng(1).random((50, *shape)).astype("float32")
+    outputs, norms = measured.execute(trace, values, x)
+    right = double.predict(x.astype("float64"), verbose=0)
+    for logits in (keras.ops.convert_to_numpy(outputs), single.predict(x, verbose=0)):
+        apart = logits.astype("float64") - right
+        found = np.abs(apart[:, :, None] - apart[:, None, :])
+        norms = keras.ops.convert_to_numpy(norms).astype("float64")
+        size, extra = forms[:, :1] + forms[:, 1:] @ norms.T
+        allowed = per_error[None] * size[:, None, None] + extra[:, None, None] + fixed[None]
+        different = ~np.eye(4, dtype=bool)
+        assert found.max() > 0
+        assert np.all(found[:, different] <= allowed[:, different])
+    middle = reference.centre(trace)
+    slope, offset = margin.rounding_slack(trace, 4, bound_of, shape, middle)
+    length = np.linalg.norm((x - middle).reshape(50, -1), axis=1)
+    before = slope[None] * length[:, None, None] + offset[None]
+    assert allowed[:, different].mean() < 0.8 * before[:, different].mean()
+
+
+def test_executed_norms_are_rounded_upwards():
+    """Against float64, for lengths from far below the smallest square to far above 1."""
+    rng = np.random.default_rng(0)
+    for scale in (1e-35, 1e-20, 1e-10, 1.0, 1e15):
+        value = (rng.normal(size=(8, 10, 10, 7)) * scale).astype("float32")
+        found = keras.ops.convert_to_numpy(measured._norm(value)).astype("float64")
+        right = np.linalg.norm(value.reshape(8, -1).astype("float64"), axis=1)
+        assert np.all(found >= right)
+        if scale > 1e-12:
+            assert np.all(found <= right * 1.001)
+
+
+def measuring_model(kind="chord"):
+    single, _ = networks(kind)
+    return gloro_tf.GloroModel(model=single, epsilon=0.01).freeze()
+
+
+def test_a_deep_network_certifies_by_measured_norms(tmp_path):
+    model = measuring_model()
+    assert "forms" in model.frozen_tables()
+    x = np.random.default_rng(1).random((60, *SHAPE)).astype("float32")
+    label, radius, certified = model.certify(x, batch_size=32)
+    tables = {k: v for k, v in model.frozen_tables().items() if k != "forms"}
+    shapes = [tuple(w.shape) for w in model.weights]
+    scores = model.predict(x, verbose=0)
+    by_predict = scores[:, -1] < scores[:, :-1].max(axis=1)
+    clear = np.abs(radius - model.epsilon) > 1e-3 * model.epsilon
+    np.testing.assert_array_equal(by_predict[clear], certified[clear])
+    model.compile(metrics=["vra", "certified_radius"])
+    found = model.evaluate(x, label, verbose=0, return_dict=True)
+    assert abs(found["vra"] - certified.mean()) < 0.02
+    assert found["certified_radius"] == pytest.approx(radius.mean(), rel=1e-3)
+    model.save(tmp_path / "model.keras")
+    model.save_to_preset(tmp_path / "preset")
+    assert [tuple(w.shape) for w in model.weights] == shapes
+    for again in (
+        keras.saving.load_model(tmp_path / "model.keras"),
+        gloro_tf.GloroModel.from_preset(tmp_path / "preset"),
+    ):
+        np.testing.assert_array_equal(again.certify(x, batch_size=32).radius, radius)
+    forms = model.frozen_tables()["forms"]
+    looser = gloro_tf.GloroModel(model=model.logits_model, epsilon=0.01)
+    looser.restore_frozen({**model.frozen_tables(), "forms": 4 * forms})
+    assert looser.certify(x).radius.mean() < radius.mean()
+    assert set(tables) == {"growth", "slope", "offset", "centre"}
+
+
+def test_bad_inputs_promise_nothing_by_measured_norms():
+    model = measuring_model("neurips")
+    x = np.random.default_rng(1).random((4, *SHAPE)).astype("float32")
+    x[0, 0, 0, 0], x[1, 0, 0, 0], x[2] = np.nan, np.inf, 3e38
+    radius = model.certify(x).radius
+    assert np.all(radius[:3] == 0) and np.isfinite(radius[3])
+    scores = model.predict(x, verbose=0)[:3]
+    assert not np.any(scores[:, :-1].max(axis=1) > scores[:, -1])
+
+
+def test_what_cannot_be_executed_by_layers_falls_back():
     inputs = keras.Input((4,))
     inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, bias_initializer="ones")])
     branch = keras.layers.Dense(4, bias_initializer="ones")(inputs)
-    outputs = keras.layers.Dense(3)(keras.layers.Add()([inner(inputs), branch]))
+    outputs = keras.layers.Dense(3)(inner(inputs) + branch)
     trace = graph.trace(keras.Model(inputs, outputs))
     norms = reference.output_norms(trace, (4,), 0.0)
     assert 0 < len(norms) < len(trace.steps)
     assert reference.centre(trace) == 0.0
-    model = gloro_tf.GloroModel(inputs, outputs, epsilon=0.1).freeze()
+    assert measured.measured_values(trace) == ()
+    model = gloro_tf.GloroModel(inputs, outputs, epsilon=1e-6).freeze()
+    assert "forms" not in model.frozen_tables()
     assert np.all(np.isfinite(model.certify(np.zeros((1, 4), "float32")).radius))
+
+
+def test_certify_warns_of_pixels_in_0_255():
+    model = measuring_model()
+    with pytest.warns(UserWarning, match="epsilon"):
+        model.certify(np.full((1, *SHAPE), 200, "uint8"))
