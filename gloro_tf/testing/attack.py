@@ -5,9 +5,7 @@ import collections
 import keras
 import numpy as np
 
-from gloro_tf.testing._gradients import gradient_function
-
-INSIDE = 1 - 1e-6
+from gloro_tf.ops import Ball, gradient_function
 
 Breaks = collections.namedtuple("Breaks", ["attacked", "broken", "points"])
 Breaks.__doc__ = """How many points were attacked, which of them broke (bool), by what inputs."""
@@ -34,15 +32,13 @@ def pgd(model, x, y, radius, steps=100, restarts=4, seed=0, batch_size=256):
         `x`, and its margin `max_{i != y} logit_i - logit_y`, above 0 where the label changed.
     """
     radius = np.broadcast_to(np.asarray(radius, "float64"), (len(x),))
-    if not np.all(np.isfinite(radius) & (radius >= 0)):
-        raise ValueError("`radius` must be finite and not negative for every point.")
     gradient = gradient_function(model, rival_margin)
     rng = np.random.default_rng(seed)
     points = np.array(x, "float32")
     margins = np.full(len(x), -np.inf)
     for start in range(0, len(x), batch_size):
         rows = slice(start, start + batch_size)
-        ball = _Ball(points[rows].astype("float64"), radius[rows])
+        ball = Ball(points[rows], radius[rows])
         found = ball.centre.astype("float32"), margins[rows]
         for restart in range(restarts):
             begin = ball.centre if restart == 0 else ball.sample(rng)
@@ -78,40 +74,6 @@ def rival_margin(logits, y):
     return keras.ops.max(rivals, axis=-1) - keras.ops.sum(own * logits, axis=-1)
 
 
-class _Ball:
-    """Balls around the rows of `centre`, a float64 array."""
-
-    def __init__(self, centre, radius):
-        self.centre = centre
-        self.radius = (radius * INSIDE).reshape(-1, *[1] * (centre.ndim - 1))
-        self.axes = tuple(range(1, centre.ndim))
-
-    def unit(self, rows):
-        lengths = np.sqrt(np.sum(rows**2, axis=self.axes, keepdims=True))
-        return rows / np.where(lengths > 0, lengths, 1.0)
-
-    def sample(self, rng):
-        far = rng.random(self.radius.shape) ** (1 / self.centre[0].size)
-        return self.centre + self.radius * far * self.unit(rng.normal(size=self.centre.shape))
-
-    def project(self, points):
-        """The nearest float32 inputs whose float64 distance is inside the ball."""
-        offset = points - self.centre
-        for shrink in (1.0, 1 - 1e-6, 1 - 1e-4):
-            limit = self.radius * shrink
-            length = np.sqrt(np.sum(offset**2, axis=self.axes, keepdims=True))
-            offset = offset * np.minimum(1.0, limit / np.where(length > 0, length, 1.0))
-            rounded = (self.centre + offset).astype("float32")
-            if np.all(self.distance(rounded) <= self.radius.reshape(-1) / INSIDE):
-                return rounded
-        outside = self.distance(rounded) > self.radius.reshape(-1) / INSIDE
-        rounded[outside] = self.centre[outside]
-        return rounded
-
-    def distance(self, points):
-        return np.sqrt(np.sum((points.astype("float64") - self.centre) ** 2, axis=self.axes))
-
-
 def _climb(gradient, ball, begin, y, steps, found):
     """One ascent; returns the strongest inputs so far and their margins."""
     best, margins = found[0].copy(), found[1].copy()
@@ -123,5 +85,5 @@ def _climb(gradient, ball, begin, y, steps, found):
         if step == steps or np.all(margins > 0):
             break
         size = 0.5 * (1 - step / steps)
-        current = ball.project(current + ball.radius * size * ball.unit(slope.astype("float64")))
+        current = ball.step(current, slope, size)
     return best, margins

@@ -3,12 +3,7 @@
 import keras
 import numpy as np
 
-
-def input_dtype(function):
-    """The dtype that a model or layer computes in, where it takes its input."""
-    if isinstance(function, keras.Model) and getattr(function, "inputs", None):
-        return keras.backend.standardize_dtype(function.inputs[0].dtype)
-    return getattr(function, "compute_dtype", None) or "float32"
+from gloro_tf.ops import input_dtype
 
 
 def evaluate(function, x):

@@ -7,8 +7,8 @@ search led to the pair, no right upper bound can lie below it (but for rounding)
 import keras
 import numpy as np
 
-from gloro_tf.testing._gradients import gradient_function
-from gloro_tf.testing.explicit import evaluate, input_dtype
+from gloro_tf.ops import gradient_function, input_dtype
+from gloro_tf.testing.explicit import evaluate
 
 SCALES = (0.03, 1.0, 1.0, 5.0)
 ROUNDINGS = 16

@@ -27,7 +27,7 @@ def test_builds_its_model_and_takes_a_step(name):
     shape, classes = SHAPES[recipe.dataset]
     net = gloro_tf.models.build(recipe.model, shape, classes)
     model = gloro_tf.GloroModel(model=net, epsilon=recipe.epsilon)
-    model.compile(recipe.make_optimizer(), loss=recipe.loss, metrics=[])
+    model.compile(recipe.make_optimizer(), loss=recipe.loss, metrics=[], run_eagerly=True)
     x = np.random.default_rng(0).random((2, *shape), "float32")
     before = net.trainable_variables[0].numpy().copy()
     assert np.isfinite(model.train_on_batch(x, np.array([0, 1])))

@@ -131,7 +131,7 @@ def own_zoo(tmp_path, monkeypatch):
 
 def test_a_run_becomes_an_entry(own_zoo, tmp_path, capsys, monkeypatch):
     run = tmp_path / "run"
-    recipe = gloro_tf.training.Recipe(epochs=1, model="liresnet.1x8.1x16", loss="emma", ema=0.9)
+    recipe = gloro_tf.training.Recipe(epochs=1, model="cholesky_mlp.1x64", loss="emma", ema=0.9)
     gloro_tf.training.run(recipe, run, verbose=0)
     monkeypatch.setattr(preset, "PART_BYTES", 2000)
     monkeypatch.setattr(preset.split, "__defaults__", (2000,))

@@ -1,0 +1,86 @@
+"""Balls around inputs, and the steps that stay in them."""
+
+import numpy as np
+
+INSIDE = 1 - 1e-6
+NORMS = ("l2", "linf")
+
+
+class Ball:
+    """One ball around each row, cut with a box; NumPy.
+
+    Args:
+        centre: `(n, ...)` float array.
+        radius: `(n,)` array, finite and not negative.
+        norm: `"l2"` or `"linf"`.
+        bounds: optional `(low, high)` that every entry stays between; the centres must.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+
+    def __init__(self, centre, radius, norm="l2", bounds=None):
+        if norm not in NORMS:
+            raise ValueError(f"`norm` must be one of {NORMS}. Received: norm={norm!r}")
+        self.centre = np.asarray(centre, "float64")
+        radius = np.broadcast_to(np.asarray(radius, "float64"), self.centre.shape[:1])
+        if not np.all(np.isfinite(radius) & (radius >= 0)):
+            raise ValueError("`radius` must be finite and not negative for every point.")
+        low, high = self.bounds = bounds or (-np.inf, np.inf)
+        if self.centre.size and (self.centre.min() < low or self.centre.max() > high):
+            raise ValueError(
+                f"`x` must lie between `bounds`. Received: bounds={bounds}, values from "
+                f"{self.centre.min():.6g} to {self.centre.max():.6g}. Pass the bounds of your inputs, "
+                "or None."
+            )
+        self.norm = norm
+        self.radius = (radius * INSIDE).reshape(-1, *[1] * (self.centre.ndim - 1))
+        self.axes = tuple(range(1, self.centre.ndim))
+
+    def direction(self, gradient):
+        """The steepest step of length one: normalised rows in L2, signs in L-infinity."""
+        gradient = np.asarray(gradient, "float64")
+        if self.norm == "linf":
+            return np.sign(gradient)
+        size = np.max(np.abs(gradient), axis=self.axes, keepdims=True)
+        scaled = gradient / np.where(size > 0, size, 1.0)
+        return scaled / np.maximum(self._lengths(scaled), 1e-300)
+
+    def step(self, points, gradient, size):
+        """The points after a step of `size` radii, back in the ball and in the box."""
+        return self.project(points + self.radius * size * self.direction(gradient))
+
+    def sample(self, rng):
+        """Uniform points of the ball, before the box; float64."""
+        if self.norm == "linf":
+            return self.centre + self.radius * rng.uniform(-1, 1, self.centre.shape)
+        far = rng.random(self.radius.shape) ** (1 / max(1, self.centre[0].size))
+        return self.centre + self.radius * far * self.direction(rng.normal(size=self.centre.shape))
+
+    def project(self, points):
+        """Float32 inputs in the box whose float64 distance is inside the ball.
+
+        The box first, then towards the centre, which keeps what lies between the two in the box.
+        """
+        offset = np.clip(points, *self.bounds) - self.centre
+        for shrink in (1.0, 1 - 1e-6, 1 - 1e-4):
+            limit = self.radius * shrink
+            if self.norm == "linf":
+                offset = np.clip(offset, -limit, limit)
+            else:
+                offset = offset * np.minimum(1.0, limit / np.maximum(self._lengths(offset), 1e-300))
+            rounded = np.clip((self.centre + offset).astype("float32"), *self.bounds)
+            outside = self.distance(rounded) > self.radius.reshape(-1) / INSIDE
+            if not outside.any():
+                return rounded
+        rounded[outside] = self.centre[outside]
+        return rounded
+
+    def distance(self, points):
+        """Distances from the centres, `(n,)` float64."""
+        return self._lengths(np.asarray(points, "float64") - self.centre).reshape(-1)
+
+    def _lengths(self, offset):
+        if self.norm == "linf":
+            return np.max(np.abs(offset), axis=self.axes, keepdims=True, initial=0.0)
+        return np.sqrt(np.sum(offset**2, axis=self.axes, keepdims=True))
