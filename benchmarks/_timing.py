@@ -73,6 +73,28 @@ def epoch(model, images, labels, batch, at_end=lambda: None):
     return run
 
 
+def compare_steps(models, images, labels, batch, rounds, bars, title):
+    """Times the training steps of models in turn; prints a table of ratios to the first one.
+
+    `bars` holds, by name, the most that the CPU ratio may be.
+    """
+    base, steps = next(iter(models)), len(images) // batch
+    runs = {name: epoch(m, images, labels, batch) for name, m in models.items()}
+    samples = interleave(runs, rounds)
+    rows = []
+    for name, (wall, cpu) in medians(samples).items():
+        ratios = [f"{ratio(samples, name, base, column):.3f}x" for column in (1, 0)]
+        milliseconds = [f"{1e3 * seconds / steps:.0f}" for seconds in (cpu, wall)]
+        bar = f"at most {bars[name]}x" if name in bars else ""
+        rows.append([name, *milliseconds, *ratios, bar])
+    print_table(
+        f"Milliseconds per training step, {title}, batch {batch} "
+        f"({rounds} rounds of {steps} steps in turn, medians)",
+        ["model", "CPU ms", "wall ms", "CPU ratio", "wall ratio", "bar"],
+        rows,
+    )
+
+
 def random_data(samples, shape=(28, 28, 1), classes=10):
     """Random images in [0, 1] and random labels; for timing only."""
     import numpy as np

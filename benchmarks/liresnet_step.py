@@ -40,20 +40,8 @@ def main():
         model = gloro_tf.GloroModel(model=net, epsilon=36 / 255, power_iterations=count)
         model.compile(optimizer(), loss="emma", jit_compile=True)
         models[f"GloroModel, {count} power iterations"] = model
-    runs = {name: timing.epoch(m, images, labels, args.batch) for name, m in models.items()}
-    samples = timing.interleave(runs, args.rounds)
-    rows = []
-    for name, (wall, cpu) in timing.medians(samples).items():
-        ratios = [f"{timing.ratio(samples, name, 'plain', column):.3f}x" for column in (1, 0)]
-        milliseconds = [f"{1e3 * seconds / args.steps:.0f}" for seconds in (cpu, wall)]
-        bar = f"at most {BAR}x" if " 1 " in name else ""
-        rows.append([name, *milliseconds, *ratios, bar])
-    timing.print_table(
-        f"Milliseconds per training step, {args.model}, batch {args.batch} "
-        f"({args.rounds} rounds of {args.steps} steps in turn, medians)",
-        ["model", "CPU ms", "wall ms", "CPU ratio", "wall ratio", "bar"],
-        rows,
-    )
+    bars = {"GloroModel, 1 power iterations": BAR}
+    timing.compare_steps(models, images, labels, args.batch, args.rounds, bars, args.model)
 
 
 if __name__ == "__main__":

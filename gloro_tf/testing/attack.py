@@ -21,7 +21,8 @@ def pgd(model, x, y, radius, steps=100, restarts=4, seed=0, batch_size=256):
     Args:
         model: a `keras.Model` of logits (`GloroModel.logits_model`).
         x: `(n, ...)` float array.
-        y: `(n,)` int. The labels to move away from: predictions, to attack a certificate.
+        y: `(n,)` int, the labels to move away from (predictions, to attack a certificate), or
+            `(n, classes)` bool, the sets whose classes are to be passed by one from outside.
         radius: float or `(n,)` array. Radius of each ball; inputs stay strictly inside.
         steps, restarts: int. Default to 100 and 4.
         seed: int.
@@ -29,20 +30,24 @@ def pgd(model, x, y, radius, steps=100, restarts=4, seed=0, batch_size=256):
 
     Returns:
         `(points, margins)`: the strongest input found for each point, of the shape and type of
-        `x`, and its margin `max_{i != y} logit_i - logit_y`, above 0 where the label changed.
+        `x`, and its margin, the best logit outside of the set less the worst inside, above 0 where
+        the set of the best classes changed.
     """
     radius = np.broadcast_to(np.asarray(radius, "float64"), (len(x),))
-    gradient = gradient_function(model, rival_margin)
+    gradient = gradient_function(model, set_margin)
     rng = np.random.default_rng(seed)
     points = np.array(x, "float32")
     margins = np.full(len(x), -np.inf)
+    y = np.asarray(y)
+    if y.ndim == 1:
+        y = y[:, None] == np.arange(model.output_shape[-1])
     for start in range(0, len(x), batch_size):
         rows = slice(start, start + batch_size)
         ball = Ball(points[rows], radius[rows])
         found = ball.centre.astype("float32"), margins[rows]
         for restart in range(restarts):
             begin = ball.centre if restart == 0 else ball.sample(rng)
-            found = _climb(gradient, ball, begin, np.asarray(y)[rows], steps, found)
+            found = _climb(gradient, ball, begin, y[rows], steps, found)
         points[rows], margins[rows] = found
     return points, margins
 
@@ -67,11 +72,43 @@ def certificate_breaks(model, x, factor=1.0, limit=None, **kwargs):
     return Breaks(int(chosen.sum()), model.certify(points).label != label[chosen], points)
 
 
-def rival_margin(logits, y):
-    """`max_{i != y} logit_i - logit_y`, `(n,)`."""
-    own = keras.ops.one_hot(y, logits.shape[-1], dtype=logits.dtype)
-    rivals = keras.ops.where(own > 0, -np.inf, logits)
-    return keras.ops.max(rivals, axis=-1) - keras.ops.sum(own * logits, axis=-1)
+def promise_breaks(model, x, factor=1.0, **kwargs):
+    """Attacks every set that a relaxed model promises, at the radius of that set.
+
+    Args:
+        model: a frozen `RTKModel` or `AffinityModel`.
+        x: `(n, ...)` float array.
+        factor, **kwargs: as in `certificate_breaks`.
+
+    Returns:
+        `Breaks(attacked, broken, points)` over all pairs of an input and a `k` with a positive, finite
+        radius: broken where another set of classes is the best at the point found.
+    """
+    radii = model.certify(x).radii
+    best = _best(model, x, radii.shape[1])
+    points, broken = [], []
+    for k in range(1, radii.shape[1] + 1):
+        chosen = (radii[:, k - 1] > 0) & np.isfinite(radii[:, k - 1])
+        sets = np.zeros((chosen.sum(), model.classes), "bool")
+        np.put_along_axis(sets, best[chosen, :k], True, axis=1)
+        radius = radii[chosen, k - 1] * factor
+        found, _ = pgd(model.logits_model, x[chosen], sets, radius, **kwargs)
+        inside = np.take_along_axis(sets, _best(model, found, k), axis=1)
+        points.append(found)
+        broken.append(~inside.all(axis=1))
+    broken = np.concatenate(broken)
+    return Breaks(len(broken), broken, np.concatenate(points))
+
+
+def _best(model, x, k):
+    logits = model.logits_model.predict(x, verbose=0)
+    return np.argsort(-logits, axis=1, kind="stable")[:, :k]
+
+
+def set_margin(logits, inside):
+    """The best logit outside of a set of classes less the worst inside, `(n,)`; `inside` bool."""
+    rivals = keras.ops.max(keras.ops.where(inside, -np.inf, logits), axis=-1)
+    return rivals - keras.ops.min(keras.ops.where(inside, logits, np.inf), axis=-1)
 
 
 def _climb(gradient, ball, begin, y, steps, found):

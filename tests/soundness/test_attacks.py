@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import gloro_tf
 from gloro_tf import testing
 
 
@@ -59,6 +60,25 @@ def test_attacked_inputs_stay_inside_their_balls(digits, digits_model):
     assert points.dtype == np.float32
     assert (moved <= radius).all()
     assert (moved[1:] > 0.5 * radius[1:]).mean() > 0.9
+
+
+RELAXED = {
+    "rtk": lambda net: gloro_tf.RTKModel(model=net, epsilon=0.2, k=3),
+    "affinity": lambda net: gloro_tf.AffinityModel(
+        model=net, epsilon=0.2, affinity_sets=[[0, 6, 8, 9], [1, 4, 7], [2, 3, 5]]
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", RELAXED)
+def test_promised_sets_hold_at_their_radii(digits, digits_model, kind):
+    """Some 1,000 sets: each is attacked at its own radius, then at three times that."""
+    model = RELAXED[kind](digits_model.logits_model).freeze()
+    held = testing.promise_breaks(model, digits[2], steps=30, restarts=2)
+    assert held.attacked > (1000 if kind == "rtk" else 360)
+    assert not held.broken.any()
+    further = testing.promise_breaks(model, digits[2][:100], factor=3, steps=30, restarts=1)
+    assert further.broken.mean() > 0.3
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
 """CIFAR-100 at radius 36/255, relaxed top-3 robustness.
 
 Paper: Leino and Fredrikson, Relaxing Local Robustness, NeurIPS 2021; network of
-`liresnet_4x32_cifar100`.
+`liresnet_4x32_cifar100`. EMMA asks for the same margins whatever k is, so the weights are those of the
+strict recipe: rejected 38.84 % (strict: 53.46 %), label in the promised set 34.23 %.
 
     python train.py --recipe=liresnet_4x32_cifar100_rtk3 --data_dir=...
 """

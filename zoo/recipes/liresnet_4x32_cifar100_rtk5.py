@@ -1,7 +1,8 @@
 """CIFAR-100 at radius 36/255, relaxed top-5 robustness.
 
 Paper: Leino and Fredrikson, Relaxing Local Robustness, NeurIPS 2021; network of
-`liresnet_4x32_cifar100`.
+`liresnet_4x32_cifar100`. EMMA asks for the same margins whatever k is, so the weights are those of the
+strict recipe: rejected 35.67 % (strict: 53.46 %), label in the promised set 38.24 %.
 
     python train.py --recipe=liresnet_4x32_cifar100_rtk5 --data_dir=...
 """
