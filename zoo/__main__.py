@@ -8,6 +8,7 @@ python -m zoo verify NAME...
 python -m zoo evaluate NAME [--data_dir=DIR] [--download] [--limit=N] [--write]
 python -m zoo readme                      (writes the leaderboards into the README)
 python -m zoo publish RUN NAME --recipe=FILE --summary=... --title=... --url=... --hardware=...
+python -m zoo publish_vote NAME MEMBER... --epsilon=0.3 --summary=... --title=... --url=... ...
 """
 
 import argparse
@@ -60,6 +61,10 @@ def parser():
     publish = add("publish", "run", "name", **{f: {"required": f != "authors"} for f in flags})
     publish.set_defaults(authors="the gloro_tf authors")
     publish.add_argument("--mantissa_bits", type=int, default=23)
+    vote = add("publish_vote", "name", **{f: {"required": f != "authors"} for f in flags[1:]})
+    vote.set_defaults(authors="the gloro_tf authors")
+    vote.add_argument("member", nargs="+")
+    vote.add_argument("--epsilon", type=float, required=True)
     return parent
 
 
@@ -128,6 +133,21 @@ def _publish(args):
     return card.to_markdown()
 
 
+def _publish_vote(args):
+    from zoo._publishing import publish_vote
+
+    card = publish_vote(
+        args.name,
+        args.member,
+        epsilon=args.epsilon,
+        summary=args.summary,
+        paper={"title": args.title, "url": args.url},
+        hardware=args.hardware,
+        authors=args.authors,
+    )
+    return card.to_markdown()
+
+
 COMMANDS = {
     "list": _list,
     "card": _card,
@@ -137,6 +157,7 @@ COMMANDS = {
     "evaluate": _evaluate,
     "readme": _readme,
     "publish": _publish,
+    "publish_vote": _publish_vote,
 }
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def _row(card, epsilon):
                 "VRA": row["vra_bound"],
                 "VRA by estimate": row["vra_estimate"],
                 "extra data": card.recipe["extra_data"],
-                "sha256": card.weights[0]["sha256"][:8],
+                "sha256": card.weights[0]["sha256"][:8] if card.weights else "members'",
             }
     return None
 

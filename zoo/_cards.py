@@ -69,6 +69,11 @@ class Card:
         return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
 
     @property
+    def members(self):
+        """The full names of the entries that an ensemble is a vote of; empty for other entries."""
+        return self.architecture.get("members", [])
+
+    @property
     def full_name(self):
         """The name with its revision, `name@revision`."""
         return f"{self.name}@{self.revision}"
@@ -93,15 +98,12 @@ class Card:
             f"- paper: [{self.paper['title']}]({self.paper['url']})",
             f"- parameters: {self.architecture['parameters']:,}; weights {weights / 2**20:.2f} MiB",
             f"- input: {tuple(self.input['shape'])}, {self.input['range']}",
-            f"- recipe: `{self.recipe['file']}`, seed {self.recipe['seed']}, "
-            f"{self.recipe['seconds'] / 60:.0f} min on {self.recipe['hardware']}; extra data: "
-            f"{self.recipe['extra_data']}",
-            f"- largest margin constant: {self.lipschitz['bound']:.6g} by the bound, "
-            f"{self.lipschitz['estimate']:.6g} by the estimate",
+            *self._origin(),
             f"- licence: {self.licence}; {self.authors}, {self.date}",
             "",
         ]
         for result in self.results:
+            lines += [*_ensemble_lines(result)]
             lines += [
                 f"`python -m zoo evaluate {self.full_name}`: {result['dataset']} "
                 f"({result['split']}, {result['examples']:,} images), clean "
@@ -129,8 +131,34 @@ class Card:
                 lines.append("")
         return "\n".join([*lines, self.limits, ""])
 
+    def _origin(self):
+        if self.members:
+            votes = zip(self.members, self.architecture["weights"], strict=True)
+            return [f"- vote of {', '.join(f'{n} (weight {w:g})' for n, w in votes)}"]
+        recipe = self.recipe
+        return [
+            f"- recipe: `{recipe['file']}`, seed {recipe['seed']}, "
+            f"{recipe['seconds'] / 60:.0f} min on {recipe['hardware']}; extra data: "
+            f"{recipe['extra_data']}",
+            f"- largest margin constant: {self.lipschitz['bound']:.6g} by the bound, "
+            f"{self.lipschitz['estimate']:.6g} by the estimate",
+        ]
+
     def __str__(self):
         return self.to_markdown()
+
+
+def _ensemble_lines(result):
+    """What a vote's result says beside its own VRA, at its epsilon."""
+    lines = [f"- member {name}: VRA {vra:.2%}" for name, vra in result.get("members", {}).items()]
+    cascade = result.get("cascade")
+    if cascade:
+        lines.append(
+            f"- a cascade of the same members claims {cascade['claimed_vra']:.2%} of the first "
+            f"{cascade['examples']:,} images; {cascade['surviving_vra']:.2%} survive "
+            f"{cascade['attack']}"
+        )
+    return [*lines, ""] if lines else []
 
 
 def _plain(name):

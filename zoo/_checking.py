@@ -8,6 +8,7 @@ import gloro_tf
 from gloro_tf.training.evaluation import evaluate as measure
 from gloro_tf.training.evaluation import trainable_parameters, versions
 from zoo import _registry
+from zoo._ensembles import ensemble_figures
 from zoo._loading import load
 
 TOLERANCE = 1e-4
@@ -20,9 +21,27 @@ def golden_inputs(shape):
 
 def golden(model):
     """The logits and certified radii of the golden inputs, for a card."""
-    x = golden_inputs(model.logits_model.input_shape[1:])
+    if hasattr(model, "members"):
+        found = model.certify(golden_inputs(_input_shape(model)))
+        return {"labels": found.label.tolist(), "radii": found.radius.tolist()}
+    x = golden_inputs(_input_shape(model))
     logits = model.logits_model.predict(x, verbose=0)
     return {"logits": logits.tolist(), "radii": model.certify(x).radius.tolist()}
+
+
+def _input_shape(model):
+    members = getattr(model, "members", None)
+    return _input_shape(members[0]) if members else model.logits_model.input_shape[1:]
+
+
+def _verify_vote(card, **kwargs):
+    """An ensemble holds if its members do, and it answers as its card says."""
+    answer = {"name": card.full_name, "members": [verify(m, **kwargs) for m in card.members]}
+    found = golden(load(card.full_name, **kwargs))
+    apart = {k: float(np.abs(np.subtract(found[k], card.golden[k])).max()) for k in found}
+    if apart["labels"] or apart["radii"] > TOLERANCE:
+        raise ValueError(f"'{card.full_name}' is not what its card says: golden values {apart}")
+    return {**answer, **apart}
 
 
 def verify(name, **kwargs):
@@ -40,6 +59,8 @@ def verify(name, **kwargs):
         ValueError: naming what differs.
     """
     card = _registry.card(name)
+    if card.members:
+        return _verify_vote(card, **kwargs)
     model = load(card.full_name, **kwargs)
     found = golden(model)
     scale = max(1.0, np.abs(card.golden["logits"]).max())
@@ -104,12 +125,14 @@ def evaluate(name, *, data_dir=None, download=False, dataset=None, limit=None, *
     if limit is not None and limit < 1:
         raise ValueError(f"`limit` must be at least 1. Received: limit={limit}")
     x, y = data.x_test[:limit], data.y_test[:limit]
-    if x.shape[1:] != model.logits_model.input_shape[1:]:
+    if x.shape[1:] != _input_shape(model):
         raise ValueError(
-            f"`dataset` must have images of shape {model.logits_model.input_shape[1:]}. Received: "
+            f"`dataset` must have images of shape {_input_shape(model)}. Received: "
             f"dataset={source!r} of shape {x.shape[1:]}"
         )
     results, _ = measure(model, x, y)
+    if card.members:
+        results |= ensemble_figures(model, card, x, y)
     return {
         "dataset": source,
         "split": "test" if limit is None else f"test[:{limit}]",

@@ -1,5 +1,6 @@
 """From a name to a model that certifies."""
 
+import copy
 import pathlib
 
 import gloro_tf
@@ -18,7 +19,8 @@ def load(name, weights="pretrained", **kwargs):
         **kwargs: as in `zoo.fetch` (`mirrors`, `cache_dir`, `offline`, `verbose`).
 
     Returns:
-        `gloro_tf.GloroModel`, with the radius it was trained for as `epsilon`.
+        `gloro_tf.GloroModel`, with the radius it was trained for as `epsilon`; for an entry that is
+        a vote of others, a `gloro_tf.ensembles.VotingEnsemble`.
 
     Raises:
         ValueError: for an unknown name, or files that are not the ones that were published.
@@ -34,10 +36,27 @@ def load(name, weights="pretrained", **kwargs):
             raise ValueError("A folder holds its weights. Received: weights=None with a folder.")
         return gloro_tf.GloroModel.from_preset(name)
     card = _registry.card(name)
-    model = preset.rebuild(card.architecture["config"])
+    if card.members:
+        members = [load(member, weights, **kwargs) for member in card.members]
+        return vote_of(members, card.epsilon, card.architecture["weights"])
+    model = preset.rebuild(_named(card))
     if weights is None:
         return model
     arrays = {}
     for path in fetch(card.full_name, **kwargs):
         arrays |= preset.read_arrays(path)
     return preset.set_arrays(model, arrays)
+
+
+def vote_of(members, epsilon, weights):
+    """The `VotingEnsemble` of an entry that is a vote of other entries."""
+    for member in members:
+        member.epsilon = epsilon
+    return gloro_tf.ensembles.VotingEnsemble(members, weights)
+
+
+def _named(card):
+    """What builds an entry, under its own name, so that entries can be members of one ensemble."""
+    config = copy.deepcopy(card.architecture["config"])
+    config["config"]["name"] = card.name.replace(".", "_")
+    return config

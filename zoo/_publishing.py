@@ -13,6 +13,7 @@ from gloro_tf.training.evaluation import trainable_parameters, versions
 from zoo import _registry, recipes
 from zoo._cards import Card
 from zoo._checking import evaluate, golden
+from zoo._loading import load, vote_of
 
 PACKAGE_BYTES = 5 * 2**20
 FILE_BYTES = 20 * 2**20
@@ -39,11 +40,7 @@ def publish(run, name, *, recipe, summary, paper, hardware, authors, mantissa_bi
     Returns:
         The new `Card`.
     """
-    if not _registry.NAME.fullmatch(name):
-        raise ValueError(
-            f"`name` must be '<architecture>.<dataset>[_<recipe>]' of lower-case letters, digits and "
-            f"underscores. Received: name={name!r}"
-        )
+    _check_name(name)
     recipes.find(recipe)
     run = pathlib.Path(run)
     report = json.loads((run / "report.json").read_text())
@@ -94,6 +91,59 @@ def publish(run, name, *, recipe, summary, paper, hardware, authors, mantissa_bi
         in_package=sum(w["bytes"] for w in weights) <= PACKAGE_BYTES,
     )
     return save(card)
+
+
+def publish_vote(name, members, *, epsilon, summary, paper, hardware, authors, weights=None):
+    """Writes the card of a new entry that is a vote of others; takes and returns as `publish`.
+
+    Args:
+        name, summary, paper, hardware, authors: as in `publish`.
+        members: list of names of entries, for one data set and with one input shape.
+        epsilon: float. The radius at which the vote decides.
+        weights: optional list of numbers, one for each member. Defaults to 1 each.
+    """
+    _check_name(name)
+    cards = [_registry.card(member) for member in members]
+    if len({(c.dataset, tuple(c.input["shape"])) for c in cards}) != 1:
+        raise ValueError(
+            "`members` must be for one data set and one input shape. Received: "
+            f"{[(c.full_name, c.dataset, c.input['shape']) for c in cards]}"
+        )
+    weights = [1.0] * len(cards) if weights is None else [float(w) for w in weights]
+    model = vote_of([load(c.full_name) for c in cards], epsilon, weights)
+    card = Card(
+        name=name,
+        revision=_registry.newest_revision(name) + 1,
+        summary=summary,
+        paper=paper,
+        licence="MIT",
+        authors=authors,
+        date=str(datetime.date.today()),
+        architecture={
+            "members": [c.full_name for c in cards],
+            "weights": weights,
+            "parameters": sum(c.architecture["parameters"] for c in cards),
+        },
+        input=cards[0].input,
+        labels=cards[0].labels,
+        recipe={"dataset": cards[0].dataset, "extra_data": "none", "hardware": hardware},
+        epsilon=epsilon,
+        weights=[],
+        golden=golden(model),
+        lipschitz={},
+        results=[],
+        environment=versions(),
+        limits=LIMITS,
+    )
+    return save(card)
+
+
+def _check_name(name):
+    if not _registry.NAME.fullmatch(name):
+        raise ValueError(
+            f"`name` must be '<architecture>.<dataset>[_<recipe>]' of lower-case letters, digits and "
+            f"underscores. Received: name={name!r}"
+        )
 
 
 def shorten(values, mantissa_bits):

@@ -43,6 +43,10 @@ def fetch(name, *, mirrors=None, cache_dir=None, offline=None, verbose=1):
         ValueError: if a file that came with the package is damaged.
     """
     card = _registry.card(name)
+    if card.members:
+        options = {"mirrors": mirrors, "cache_dir": cache_dir}
+        options |= {"offline": offline, "verbose": verbose}
+        return [path for member in card.members for path in fetch(member, **options)]
     if mirrors is None:
         mirrors = os.environ.get("GLORO_ZOO_MIRRORS", "").split()
     if isinstance(mirrors, (str, os.PathLike)):

@@ -25,15 +25,7 @@ def evaluate(model, x, y, batch_size=256):
     x = to_float(x)
     certificate = model.certify(x, batch_size=batch_size)
     right = certificate.label == y
-    logits = model.logits_model.predict(x, batch_size=batch_size, verbose=0).astype("float32")
-    model.refresh_iterates(ITERATIONS)
-    constants = model.margin_lipschitz("estimate").astype("float32")
-    estimated, order = relaxed_radii(
-        ops.convert_to_tensor(logits),
-        lambda j: (ops.take(constants, j, axis=0), 0.0),
-        model.relaxation,
-    )
-    estimated, order = ops.convert_to_numpy(estimated), ops.convert_to_numpy(order)
+    estimated, order = _estimated(model, x, batch_size)
     bound = getattr(certificate, "radii", certificate.radius[:, None])
     results = {
         "examples": len(y),
@@ -46,6 +38,24 @@ def evaluate(model, x, y, batch_size=256):
         ],
     }
     return results, certificate
+
+
+def _estimated(model, x, batch_size):
+    """`(radii, order)` by the estimate and without rounding; of an ensemble, from its members'."""
+    if hasattr(model, "members"):
+        found = [_estimated(member, x, batch_size) for member in model.members]
+        labels, radii = np.stack([f[1][:, 0] for f in found]), np.stack([f[0][:, 0] for f in found])
+        label, radius = model.combine(labels, radii)
+        return radius[:, None], label[:, None]
+    logits = model.logits_model.predict(x, batch_size=batch_size, verbose=0).astype("float32")
+    model.refresh_iterates(ITERATIONS)
+    constants = model.margin_lipschitz("estimate").astype("float32")
+    found = relaxed_radii(
+        ops.convert_to_tensor(logits),
+        lambda j: (ops.take(constants, j, axis=0), 0.0),
+        model.relaxation,
+    )
+    return tuple(map(ops.convert_to_numpy, found))
 
 
 def _row(radius, y, right, order, bound, estimated):

@@ -29,14 +29,14 @@ def test_cards_are_consistent(name):
     card = zoo.card(name)
     assert zoo.Card.from_json(card.to_json()) == card
     assert card.in_package == (sum(w["bytes"] for w in card.weights) <= _publishing.PACKAGE_BYTES)
-    assert card.lipschitz["estimate"] <= card.lipschitz["bound"]
+    assert card.members or card.lipschitz["estimate"] <= card.lipschitz["bound"]
     result = card.result()
     assert result and result["examples"] == 10_000 and len(card.labels) >= 2
     bounds = [row["vra_bound"] for row in result["vra"]]
     assert bounds == sorted(bounds, reverse=True)
     assert all(row["vra_bound"] <= row["vra_estimate"] for row in result["vra"])
     assert bounds[0] <= result["clean_accuracy"]
-    assert (_registry.FOLDER.parent / card.recipe["file"]).exists()
+    assert card.members or (_registry.FOLDER.parent / card.recipe["file"]).exists()
     assert card.full_name in card.to_markdown() and "by the bound" in str(card)
 
 

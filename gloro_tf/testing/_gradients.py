@@ -1,1 +1,0 @@
-from gloro_tf.ops import gradient_function  # noqa: F401

@@ -1,0 +1,98 @@
+"""Many trained models of one architecture, held as stacked weights."""
+
+import numpy as np
+from keras import ops
+
+from gloro_tf.training import _stacked
+from gloro_tf.training._many_checks import check_positive
+
+
+class ManyModels:
+    """What `fit_many` returns: `n` models of one architecture.
+
+    Args:
+        build: callable without arguments that builds the architecture.
+        model: one such model; it is used for its structure only.
+        weights: list of `(n, ...)` arrays: the trainable weights of `model`, then the others.
+        seeds: `(n,)` integers.
+        losses: `(epochs, n)` floats.
+
+    Attributes:
+        seeds: `(n,)` integers, those of the members.
+        losses: `(epochs, n)` floats: each member's loss in training, the mean of its batches.
+        weights: as above.
+
+    Example:
+
+    ```python
+    many = gloro_tf.training.fit_many(build, x, y, n=200, epochs=20)
+    labels = many.labels(x_test)  # (200, examples)
+    third = many[2]  # a Keras model
+    ```
+    """
+
+    def __init__(self, build, model, weights, seeds, losses):
+        self._build, self._model = build, model
+        self.weights, self.seeds, self.losses = weights, seeds, losses
+        self._calls = {}
+
+    def __len__(self):
+        return len(self.seeds)
+
+    def __repr__(self):
+        size = sum(int(np.prod(w.shape[1:])) for w in self.weights)
+        return f"<ManyModels: {len(self)} times '{self._model.name}' of {size:,} weights>"
+
+    def predict(self, x, batch_size=1024):
+        """The outputs of all members, a `(n, examples, classes)` NumPy array."""
+        check_positive(batch_size=batch_size)
+        x = np.asarray(x)
+        starts = range(0, max(len(x), 1), batch_size)
+        parts = [ops.convert_to_tensor(x[s : s + batch_size]) for s in starts]
+        found = [self._call(part, shared_input=True) for part in parts]
+        return np.concatenate([ops.convert_to_numpy(outputs) for outputs in found], axis=1)
+
+    def labels(self, x, batch_size=1024):
+        """The classes that the members predict, `(n, examples)` int64."""
+        return self.predict(x, batch_size).argmax(axis=-1).astype("int64")
+
+    def scores(self, x, training=False):
+        """The outputs on an input for each member, `(n, batch, ...)` to `(n, batch, classes)`.
+
+        Tensors in and out; can be differentiated in `x`.
+        """
+        return self._call(x, training)
+
+    def __getitem__(self, index):
+        if not isinstance(index, int | np.integer):
+            raise TypeError(
+                f"`index` must be an integer. Received: {index!r}. Use `models([...])` for several."
+            )
+        index = range(len(self))[index]
+        model = self._build()
+        model.name = f"{self._model.name}_member_{index}"
+        variables = [*model.trainable_variables, *model.non_trainable_variables]
+        for variable, values in zip(variables, self.weights, strict=True):
+            variable.assign(values[index])
+        return model
+
+    def models(self, members=None):
+        """A list of ordinary Keras models, by default of all members; their names differ."""
+        return [self[i] for i in (range(len(self)) if members is None else members)]
+
+    def subset(self, members):
+        """The `ManyModels` of some members, in the order given."""
+        members = np.asarray(members)
+        weights = [w[members] for w in self.weights]
+        return ManyModels(
+            self._build, self._model, weights, self.seeds[members], self.losses[:, members]
+        )
+
+    def _call(self, x, training=False, shared_input=False):
+        key = training, shared_input
+        if key not in self._calls:
+            forward = _stacked.forward(self._model, training)
+            self._calls[key] = _stacked.over_members(forward, shared_input)
+        count = len(self._model.trainable_variables)
+        tensors = [ops.convert_to_tensor(w) for w in self.weights]
+        return self._calls[key](tensors[:count], tensors[count:], x)[0]
