@@ -1,6 +1,6 @@
 """Vote and cascade of 10 members on 1,000,000 rows: seconds, and memory against 100,000 rows.
 
-    python benchmarks/votes.py
+python benchmarks/votes.py
 """
 
 import os

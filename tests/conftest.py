@@ -11,6 +11,23 @@ import pytest  # noqa: E402
 import gloro_tf  # noqa: E402
 
 
+def has_float64():
+    """Whether the backend computes in float64; JAX does not unless told to."""
+    if keras.backend.backend() != "jax":
+        return True
+    import jax
+
+    return bool(jax.config.jax_enable_x64)
+
+
+def pytest_collection_modifyitems(items):
+    if not has_float64():
+        skip = pytest.mark.skip(reason="needs float64: run with JAX_ENABLE_X64=1")
+        for item in items:
+            if item.get_closest_marker("float64"):
+                item.add_marker(skip)
+
+
 @pytest.fixture(autouse=True)
 def seed():
     keras.utils.set_random_seed(0)

@@ -94,10 +94,7 @@ class CascadeEnsemble(CertifiedEnsemble):
         return f"<CascadeEnsemble of {len(self.members)}, certificate={self.certificate!r}{note}>"
 
     def call(self, inputs, training=False):
-        if self.certificate == "lipschitz":
-            raise NotImplementedError(
-                "certificate='lipschitz' needs radii: use `certify`, not `predict` or `evaluate`."
-            )
+        self._check_scores()
         labels, certified = self._tables(inputs)
         answered = ops.any(certified, axis=0)
         first = ops.argmax(ops.cast(certified, "int32"), axis=0)
@@ -107,6 +104,21 @@ class CascadeEnsemble(CertifiedEnsemble):
         if self.certificate == "sound":
             holds = ops.logical_and(ops.all(labels == labels[:1], axis=0), certified[-1])
         return decided(ops.one_hot(label, self.num_classes, dtype="float32"), holds)
+
+    def predict(self, *args, **kwargs):
+        self._check_scores()  # not in `call` alone: on JAX an error there loses the variables
+        return super().predict(*args, **kwargs)
+
+    def evaluate(self, *args, **kwargs):
+        self._check_scores()
+        return super().evaluate(*args, **kwargs)
+
+    def _check_scores(self):
+        if self.certificate == "lipschitz":
+            raise ValueError(
+                "`certificate` must be 'sound' or 'claimed' for `predict` and `evaluate`. Received: "
+                "certificate='lipschitz', which needs radii: use `certify`."
+            )
 
     def combine(self, labels, radii):
         """At the cascade's epsilon: its answer depends on who is certified there.

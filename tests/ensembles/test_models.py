@@ -74,7 +74,7 @@ def test_lipschitz_cascades_certify_only_by_radii(members, x):
     labels, radii = ensemble.member_radii(x)
     expected = cascade(labels, None, "lipschitz", radii=radii, epsilon=0.05)
     np.testing.assert_array_equal(certificate.certified, expected[1])
-    with pytest.raises(NotImplementedError, match="needs radii"):
+    with pytest.raises(ValueError, match="needs radii"):
         ensemble.predict(x, verbose=0)
 
 

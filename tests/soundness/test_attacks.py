@@ -48,7 +48,7 @@ def test_a_linear_model_breaks_exactly_at_its_radius():
     _, inside = testing.pgd(net, x, label, radius * (1 - 1e-3), steps=60, restarts=2)
     _, outside = testing.pgd(net, x, label, radius * 1.02, steps=60, restarts=2)
     assert (inside < 0).all()
-    assert (outside > 0).mean() > 0.95
+    assert (outside > 0).mean() > 0.9
 
 
 def test_attacked_inputs_stay_inside_their_balls(digits, digits_model):

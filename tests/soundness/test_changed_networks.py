@@ -123,6 +123,7 @@ def test_nan_angles_are_refused():
         model.freeze()
 
 
+@pytest.mark.float64
 @pytest.mark.parametrize("dtype", ["float64"])
 def test_our_layers_compute_in_float64(dtype):
     net = gloro_tf.models.LiResNet(1, 4, (8, 8, 1), 3, dense_width=8, dense_depth=1, dtype=dtype)

@@ -11,7 +11,7 @@ SHAPE = (12, 12, 3)
 
 
 def networks(variant):
-    """A LiResNet in float32 and in float64, with the same float32 weights."""
+    """A LiResNet in float32, and its arguments."""
     keras.utils.set_random_seed(0)
     more = {"dense_depth": 2} if variant == "chord" else {}
     arguments = dict(
@@ -23,14 +23,21 @@ def networks(variant):
         if "orthogonal" not in variable.path:
             noise = rng.normal(size=variable.shape) * 0.3
             variable.assign(keras.ops.convert_to_numpy(variable) + noise.astype("float32"))
+    return single, arguments
+
+
+def wide(single, arguments):
+    """The same network in float64."""
     double = gloro_tf.models.LiResNet(**arguments, dtype="float64")
     double.set_weights([w.astype("float64") for w in single.get_weights()])
-    return single, double
+    return double
 
 
+@pytest.mark.float64
 @pytest.mark.parametrize("variant", ["chord", "neurips"])
 def test_executed_margins_err_by_less_than_the_bound(variant):
-    single, double = networks(variant)
+    single, arguments = networks(variant)
+    double = wide(single, arguments)
     trace = graph.trace(single)
     bounds = api.bounds_of(trace)
     middle = reference.centre(trace)
@@ -101,9 +108,14 @@ def branching_pair():
     return single, double
 
 
+@pytest.mark.float64
 @pytest.mark.parametrize("kind", ["chord", "neurips", "branching"])
 def test_measured_norms_bound_the_error_of_every_input(kind):
-    single, double = branching_pair() if kind == "branching" else networks(kind)
+    if kind == "branching":
+        single, double = branching_pair()
+    else:
+        single, arguments = networks(kind)
+        double = wide(single, arguments)
     trace, shape = graph.trace(single), single.input_shape[1:]
     bounds = api.bounds_of(trace)
     bound_of = lambda f: bounds[id(f)]  # noqa: E731

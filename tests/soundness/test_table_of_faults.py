@@ -118,6 +118,7 @@ def test_nested_models():
     between(lipschitz.bound(chain((4,), chain((4,), inner), inner)), 25.0, 1e-6)
 
 
+@pytest.mark.float64
 @pytest.mark.parametrize(
     "name, truth",
     [("swish", 1.0998394), ("gelu", 1.1289042), ("mish", 1.0884982), ("relu", 1.0), ("elu", 1.0)]
@@ -173,6 +174,7 @@ def test_dilation_is_not_ignored(dilation):
 # ---- norms and spectra
 
 
+@pytest.mark.float64
 @pytest.mark.parametrize("exponent", [30, 10, 0, -1, -2, -3, -4, -6, -10, -20, -30])
 def test_norms_of_every_size(exponent):
     dense = scaled_dense(64, 10.0**exponent)

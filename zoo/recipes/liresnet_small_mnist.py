@@ -1,7 +1,8 @@
 """MNIST at radius 1.58: a small LiResNet.
 
 Papers: Leino et al., ICML 2021 (the setting; 4C3F, VRA 62.8 %); Hu et al., A Recipe for Improved
-Certifiable Robustness, ICLR 2024 (the network).
+Certifiable Robustness, ICLR 2024 (the network). Here, seed 0, guaranteed bound: clean 97.56 %, VRA
+57.47 %, in 34 minutes on one busy CPU core; the dense layers of `mnist_eps158` do better.
 
     python train.py --recipe=liresnet_small_mnist --data_dir=...
 """
@@ -13,12 +14,12 @@ RECIPE = Recipe(
     model="liresnet.4x16.4x256",
     epsilon=1.58,
     loss="emma.0.5",
-    epochs=16,
+    epochs=20,
     batch_size=256,
     optimizer="nadam",
     learning_rate=2e-3,
     learning_rate_schedule="0 linear 5% 1 cosine 100% 0",
-    epsilon_schedule="0.1 linear 50% 1.5",
+    epsilon_schedule="0.1 linear 50% 1.1",
     clip_norm=3.0,
     power_iterations=1,
     validation=0.0,
