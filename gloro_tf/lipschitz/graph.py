@@ -258,6 +258,18 @@ def _check_node(node):
             f"'{node.operation.name}' is called with `training=True` inside the model, so it is "
             "not the same function at inference. Build the model without that argument."
         )
+    given = {k: v for k, v in node.arguments.kwargs.items() if k != "training" and v is not None}
+    tensors = keras.KerasTensor
+    others = {
+        k: v
+        for k, v in given.items()
+        if not all(isinstance(part, tensors) for part in keras.tree.flatten(v))
+    }
+    if others and isinstance(node.operation, keras.layers.Layer):
+        raise UnsupportedLayerError(
+            f"'{node.operation.name}' is called with arguments that its rule does not see: "
+            f"{others}. Give them where the layer is built."
+        )
     if len(node.outputs) != 1:
         raise UnsupportedLayerError(
             f"'{node.operation.name}' must have one output. Received: {len(node.outputs)}."

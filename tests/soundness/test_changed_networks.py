@@ -151,3 +151,16 @@ def test_empty_checksums_check_nothing_and_are_refused(tmp_path):
     (tmp_path / "p" / "SHA256SUMS").write_text("")
     with pytest.raises(ValueError, match="SHA-256 mismatch"):
         gloro_tf.GloroModel.from_preset(tmp_path / "p")
+
+
+def test_layers_called_with_arguments_of_their_own_are_refused():
+    class Scaled(keras.layers.Layer):
+        def call(self, inputs, scale=1.0):
+            return inputs * scale
+
+    gloro_tf.lipschitz.register(Scaled)(lambda layer, shape: 1.0)
+    inputs = keras.Input((4,))
+    outputs = keras.layers.Dense(3)(Scaled()(inputs, scale=9.0))
+    with pytest.raises(gloro_tf.lipschitz.UnsupportedLayerError, match="does not see.*9.0"):
+        gloro_tf.GloroModel(inputs, outputs, epsilon=0.1)
+    gloro_tf.GloroModel(inputs, keras.layers.Dense(3)(Scaled()(inputs)), epsilon=0.1)
