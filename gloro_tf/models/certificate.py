@@ -43,6 +43,7 @@ def layer_arguments(model):
     for layer in model._flatten_layers(include_self=False):
         if not isinstance(layer, keras.Model):
             now = {k: v for k, v in vars(layer).items() if isinstance(v, _PLAIN) and k[0] != "_"}
+            now.pop("training", None)  # torch's flag of a module, which other backends do not have
             if type(layer).__module__.startswith("keras."):
                 now = {}  # there `get_config` reads the attributes
             try:
