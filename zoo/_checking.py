@@ -88,7 +88,9 @@ def verify(name, **kwargs):
     slack = model.freeze().frozen_tables()
     if set(tables) != set(slack):
         problems.append(f"the stored tables are {sorted(tables)}, `freeze` gives {sorted(slack)}")
-    for key in (set(tables) & set(slack)) - {"growth"}:
+    if not np.array_equal(tables["centre"], slack["centre"]):
+        problems.append(f"the reference input is {tables['centre']}, `freeze` gives another")
+    for key in (set(tables) & set(slack)) - {"growth", "centre"}:
         if np.any(tables[key] < slack[key] * (1 - 1e-6)):
             problems.append(f"the stored rounding '{key}' is below what the weights need")
     if apart["logits"] > TOLERANCE * scale:

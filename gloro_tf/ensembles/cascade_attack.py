@@ -16,8 +16,8 @@ CascadeBreaks.__doc__ = """What an attack on an ensemble found, NumPy arrays for
   found, else `x` itself; always inside the ball and the box.
 - `attacked` (bool): which inputs the ensemble labels rightly, and so were attacked.
 - `broken` (bool): for which of them a wrongly labelled input was found.
-- `certified` (bool): which inputs the ensemble claims to certify. `broken & certified` is a proof
-  that its certificate is unsound.
+- `certified` (bool): which inputs the ensemble claims to certify, at its own epsilon. With the same
+  norm and at most that radius, `broken & certified` is a proof that its certificate is unsound.
 - `stage` (int64): the member that was made to answer; -1 where nothing was found.
 """
 

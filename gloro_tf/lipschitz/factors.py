@@ -74,15 +74,17 @@ class Constant(Factor):
         terms: int. Length of the sums that one float32 execution accumulates for an output; 0
             for layers that only move or compare values, which are exact.
         identity: bool. Whether the layer is the identity at inference.
+        absolute: float. Bound on the L2 norm of an error that does not shrink with the input.
     """
 
-    def __init__(self, value, offset=0.0, terms=0, identity=False):
+    def __init__(self, value, offset=0.0, terms=0, identity=False, absolute=0.0):
         value = float(value)
         if not value >= 0 or math.isinf(value):
             raise ValueError(
                 f"A Lipschitz constant must be finite and not negative. Received: {value}"
             )
         self.value, self._offset, self.terms, self.is_identity = value, offset, terms, identity
+        self.absolute = absolute
 
     def bound(self):
         return self.value
@@ -97,7 +99,7 @@ class Constant(Factor):
         if not self.terms:
             return 0.0, 0.0
         relative = gamma(self.terms)
-        return relative * max(self.value, 1.0), relative * self._offset
+        return relative * max(self.value, 1.0), relative * self._offset + self.absolute
 
 
 class Translation(Factor):

@@ -39,12 +39,16 @@ class Merge:
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One call of a layer: which values go in, which comes out, and its rule's answer."""
+    """One call of a layer: which values go in, which comes out, and its rule's answer.
+
+    `plain` says that it is a layer called with one tensor, or one list of tensors, and nothing else.
+    """
 
     operation: object
     rule: object
     inputs: tuple
     output: int
+    plain: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -217,9 +221,12 @@ class _Builder:
             return self.open(_functional(operation), values)
         shapes = [tuple(t.shape) for t in node.input_tensors]
         extra = () if isinstance(operation, keras.layers.Layer) else (node,)
-        return self.add(operation, shapes, values, extra)
+        given = node.arguments
+        tensors = all(v is None for k, v in given.kwargs.items() if k != "training")
+        plain = not extra and len(given.args) == 1 and tensors
+        return self.add(operation, shapes, values, extra, plain)
 
-    def add(self, operation, shapes, values, extra=()):
+    def add(self, operation, shapes, values, extra=(), plain=False):
         for shape in shapes:
             if None in shape[1:]:
                 raise ValueError(
@@ -236,7 +243,7 @@ class _Builder:
                 "inputs. Its rule must return a `Merge`."
             )
         output = self.new()
-        self.steps.append(Step(operation, self.rules[key], values, output))
+        self.steps.append(Step(operation, self.rules[key], values, output, plain))
         return output
 
 

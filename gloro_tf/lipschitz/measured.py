@@ -9,7 +9,6 @@ import math
 
 import numpy as np
 from keras import ops
-from keras.layers import Layer
 
 from gloro_tf.lipschitz.factors import Constant
 from gloro_tf.lipschitz.graph import Merge
@@ -21,8 +20,8 @@ _TINY = 2.0**-62
 
 def measured_values(trace):
     """The values of a trace whose norms the error depends on, in order; empty if any of its steps is
-    no layer, or it has several inputs."""
-    if len(trace.inputs) != 1 or any(not isinstance(s.operation, Layer) for s in trace.steps):
+    no plain call of a layer, or it has several inputs."""
+    if len(trace.inputs) != 1 or not all(step.plain for step in trace.steps):
         return ()
     body, head = trace.head()
     found = {trace.inputs[0]: None}
@@ -38,27 +37,42 @@ def _rounds(factor):
     return not (isinstance(factor, Constant) and factor.terms == 0)
 
 
-def execute(trace, values, inputs):
+def execute(trace, values, inputs, shape):
     """Executes a trace layer by layer.
 
     Args:
         trace: `gloro_tf.lipschitz.graph.Trace`.
         values: tuple, from `measured_values`.
         inputs: `(batch, ...)` tensor.
+        shape: tuple. Shape of one input.
 
     Returns:
         `(output, norms)`: `(batch, classes)`, and `(batch, len(values))` float32, the L2 norms of the
         values, rounded upwards.
     """
-    found = executed(trace, inputs)
+    found = executed(trace, _shaped(inputs, tuple(shape)))
     norms = ops.stack([_norm(found[value]) for value in values], axis=-1)
     return ops.cast(found[trace.output], "float32"), norms
+
+
+def _shaped(inputs, shape):
+    """Inputs with the last axis that a functional model adds where they lack it."""
+    if getattr(inputs.shape, "rank", 0) is None:  # TensorFlow, after inputs of several ranks
+        return ops.reshape(inputs, (-1, *shape))
+    if (*inputs.shape[1:], 1) == shape:
+        return ops.expand_dims(inputs, -1)
+    if tuple(inputs.shape[1:]) != shape:
+        raise ValueError(f"`x` must have shape (n, *{shape}). Received: {tuple(inputs.shape)}")
+    return inputs
 
 
 def _norm(value):
     size = math.prod(value.shape[1:])
     squares = ops.sum(ops.square(ops.reshape(value, (-1, size))), axis=-1)
-    return ops.sqrt(squares) * (1 + (size + 8) * 2.0**-23) + math.sqrt(size) * _TINY
+    # An attack that follows gradients must not meet that of a square root at 0.
+    length = ops.where(squares > 0, ops.sqrt(ops.where(squares > 0, squares, 1.0)), squares)
+    outward = length * (1 + (size + 8) * 2.0**-23) + math.sqrt(size) * _TINY
+    return ops.cast(outward, "float32")
 
 
 def error_forms(trace, values, classes, value_of):

@@ -27,13 +27,13 @@ def executed(trace, inputs):
         inputs: `(batch, ...)` tensor.
 
     Returns:
-        dict from a step's output to its value; without the operations that are no layers, and what
-        follows them.
+        dict from a step's output to its value; without operations that are no layers, calls with
+        arguments, and what follows them.
     """
     values = {trace.inputs[0]: inputs}
     for step in trace.steps:
         layer = step.operation
-        if not isinstance(layer, keras.layers.Layer) or any(i not in values for i in step.inputs):
+        if not step.plain or any(i not in values for i in step.inputs):
             continue
         given = [values[i] for i in step.inputs]
         extra = {"training": False} if layer._call_has_training_arg else {}

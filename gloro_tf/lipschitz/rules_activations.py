@@ -4,7 +4,13 @@ import keras
 import numpy as np
 
 from gloro_tf.layers import BetaAbs, Centering, GroupSort, Householder, MinMax
-from gloro_tf.lipschitz.factors import Constant, Gain, Translation, float64
+from gloro_tf.lipschitz.factors import (
+    FLOAT32_ROUNDOFF,
+    Constant,
+    Gain,
+    Translation,
+    float64,
+)
 from gloro_tf.lipschitz.registry import (
     UnsupportedLayerError,
     activation_entry,
@@ -64,7 +70,16 @@ def activation_factors(layer, size):
     if function is activations.softmax:
         return [SoftmaxFactor(layer.name, size)]
     constant, at_zero, terms = activation_entry(function, layer.name)
-    return [Constant(constant, at_zero * np.sqrt(size) * (1 + 1e-12), terms)]
+    absolute = _cancelled(constant, size) if function in _EXPONENTIAL else 0.0
+    return [Constant(constant, at_zero * np.sqrt(size) * (1 + 1e-12), terms, absolute=absolute)]
+
+
+_EXPONENTIAL = (activations.elu, activations.celu, activations.selu)
+
+
+def _cancelled(scale, size):
+    """The error of `scale * (exp(x) - 1)` near zero, where the subtraction cancels."""
+    return 8 * FLOAT32_ROUNDOFF * scale * np.sqrt(size)
 
 
 class SoftmaxFactor(Constant):
@@ -125,7 +140,8 @@ def prelu(layer, input_shape):
 
 @register(layers.ELU)
 def elu(layer, input_shape):
-    return Constant(max(1.0, abs(float(layer.alpha))), terms=16)
+    constant = max(1.0, abs(float(layer.alpha)))
+    return Constant(constant, terms=16, absolute=_cancelled(constant, _size(input_shape)))
 
 
 @register(MinMax)

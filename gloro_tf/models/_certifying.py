@@ -34,14 +34,16 @@ class Certifying:
         self._check_arguments()
         values = api.bounds_of(self._trace, verbose)
         bound_of = lambda f: values[id(f)]  # noqa: E731
-        shape = self.logits_model.input_shape[1:]
+        shape = self.logits_model.input_shape[1:] if len(self._trace.inputs) == 1 else None
         constants = margin.margin_bound(self._trace, self.classes, bound_of)
         middle = reference.centre(self._trace)
         slack = margin.rounding_slack(self._trace, self.classes, bound_of, shape, middle)
         tables = FrozenMargins.from_bound(constants, *slack, middle)
         if self._should_measure(tables, shape):
             forms = measured.error_forms(self._trace, self._values, self.classes, bound_of)
-            tables = tables.with_forms(*forms)
+            narrow = tables.with_forms(*forms)
+            if np.all(np.isfinite(checks.float32_up(narrow.forms))):
+                tables = narrow  # else the stored table could not be told from none
         return self.restore_frozen(
             {n: checks.float32_up(t) for n, t in vars(tables).items() if t is not None}
         )
@@ -87,10 +89,12 @@ class Certifying:
     def _set_frozen(self, value):
         self._frozen_flag.assign(int(value))
         self._is_frozen = value
-        forms = ops.convert_to_numpy(self._tables[-1])
-        self._is_measured = value and bool(np.all(np.isfinite(forms)))
+        self._is_measured = value and self._has_forms()
         # Compiled functions hold the branch that `call` took when they were traced.
         self.train_function = self.test_function = self.predict_function = None
+
+    def _has_forms(self):
+        return bool(np.all(np.isfinite(ops.convert_to_numpy(self._tables[-1]))))
 
     def _frozen_tables(self):
         return FrozenMargins(*self._tables[:-1], self._tables[-1] if self._is_measured else None)

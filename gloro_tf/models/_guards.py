@@ -13,6 +13,8 @@ class Guards:
         return fingerprint(self.logits_model, self._tables)
 
     def _check_fresh(self):
+        if self._is_frozen and self._is_measured != self._has_forms():
+            self._set_frozen(True)  # the tables of another model were set
         stored = ops.convert_to_numpy(self._fingerprint)
         if self._is_frozen and not np.array_equal(stored, self._current_fingerprint()):
             raise RuntimeError(

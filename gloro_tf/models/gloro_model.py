@@ -122,7 +122,8 @@ class GloroModel(Certifying, Guards, Saving, keras.Model):
     def _execute(self, inputs):
         """The logits and, where the certificate takes them, the measured norms, else None."""
         if self._is_measured:
-            return measured.execute(self._trace, self._values, inputs)
+            shape = self.logits_model.input_shape[1:]
+            return measured.execute(self._trace, self._values, inputs, shape)
         return ops.cast(self.logits_model(inputs, training=False), "float32"), None
 
     def compute_output_shape(self, input_shape):

@@ -31,4 +31,5 @@ class MeasuredNetwork(keras.Model):
         self.built = True
 
     def call(self, inputs):
-        return measured.execute(self._steps(), self._values, inputs)
+        shape = self.net.input_shape[1:]
+        return measured.execute(self._steps(), self._values, inputs, shape)

@@ -39,7 +39,7 @@ class Ball:
 
     def direction(self, gradient):
         """The steepest step of length one: normalised rows in L2, signs in L-infinity."""
-        gradient = np.asarray(gradient, "float64")
+        gradient = np.nan_to_num(np.asarray(gradient, "float64"), posinf=1e300, neginf=-1e300)
         if self.norm == "linf":
             return np.sign(gradient)
         size = np.max(np.abs(gradient), axis=self.axes, keepdims=True)
@@ -70,7 +70,7 @@ class Ball:
             else:
                 offset = offset * np.minimum(1.0, limit / np.maximum(self._lengths(offset), 1e-300))
             rounded = np.clip((self.centre + offset).astype("float32"), *self.bounds)
-            outside = self.distance(rounded) > self.radius.reshape(-1) / INSIDE
+            outside = ~(self.distance(rounded) <= self.radius.reshape(-1) / INSIDE)
             if not outside.any():
                 return rounded
         rounded[outside] = self.centre[outside]

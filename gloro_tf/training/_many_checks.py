@@ -104,6 +104,21 @@ def check_step(model, loss, x, y):
             "`loss` must give one number for each example. Received: shape "
             f"{shape} for {len(x)} examples. Leave the mean over examples out."
         )
+    if len(x) > 1:
+        _check_alone(loss, y, outputs)
+
+
+def _check_alone(loss, y, outputs):
+    """Refuses a loss whose value for one example depends on the others in the batch."""
+    together = ops.convert_to_numpy(loss(y, outputs))[0]
+    other = ops.concatenate([outputs[:1], 3.0 * outputs[1:] + 1.0], axis=0)
+    beside = [ops.convert_to_numpy(loss(t, o))[0] for t, o in ((y, other), (y[:1], outputs[:1]))]
+    if not np.allclose([together] * 2, beside, rtol=1e-4, atol=1e-6, equal_nan=True):
+        raise ValueError(
+            "`loss` must not look across the batch, where examples of all members lie. Received: a "
+            f"value of {together} for one example, {beside[0]} beside another one and {beside[1]} "
+            "alone. Use a loss of each example, or train with `fit` one by one."
+        )
 
 
 def check_data(x, y):

@@ -124,7 +124,7 @@ def test_measured_norms_bound_the_error_of_every_input(kind):
     forms, per_error, fixed = measured.error_forms(trace, values, 4, bound_of)
     assert np.all(forms >= 0)
     x = np.random.default_rng(1).random((50, *shape)).astype("float32")
-    outputs, norms = measured.execute(trace, values, x)
+    outputs, norms = measured.execute(trace, values, x, shape)
     right = double.predict(x.astype("float64"), verbose=0)
     for logits in (keras.ops.convert_to_numpy(outputs), single.predict(x, verbose=0)):
         apart = logits.astype("float64") - right
@@ -218,3 +218,71 @@ def test_certify_warns_of_pixels_in_0_255():
     model = measuring_model()
     with pytest.warns(UserWarning, match="epsilon"):
         model.certify(np.full((1, *SHAPE), 200, "uint8"))
+
+
+def test_calls_with_several_arguments_are_not_executed_by_layers():
+    class Sum(keras.layers.Layer):
+        def call(self, first, second):
+            return first + second
+
+    rule = graph.Merge("sum", (1.0, 1.0))
+    gloro_tf.lipschitz.register(Sum)(lambda layer, *shapes: rule)
+    inputs = keras.Input((6,))
+    hidden = Sum()(keras.layers.Dense(8)(inputs), keras.layers.Dense(8)(inputs))
+    model = gloro_tf.GloroModel(inputs, keras.layers.Dense(3)(hidden), epsilon=1e-7).freeze()
+    assert "forms" not in model.frozen_tables()
+    assert np.all(np.isfinite(model.certify(np.ones((2, 6), "float32")).radius))
+
+
+def test_overflowing_forms_are_not_taken():
+    """Scales of 1e-23, 1e23, 1e23, 1e-23: what is certified is not broken by bisection."""
+    rng = np.random.default_rng(0)
+    inputs = hidden = keras.Input((16,))
+    sizes = [(16, 1e-23), (16, 1e23), (16, 1e23), (2, 1e-23)]
+    for width, _ in sizes:
+        hidden = keras.layers.Dense(width)(hidden)
+    net = keras.Model(inputs, hidden)
+    for layer, (width, scale) in zip(net.layers[1:], sizes, strict=True):
+        square = np.linalg.qr(rng.normal(size=(16, 16)))[0][:, :width]
+        layer.set_weights([square * scale, np.zeros(width)])
+    model = gloro_tf.GloroModel(model=net, epsilon=1e-6).freeze()
+    x = rng.normal(size=(400, 16)).astype("float32")
+    label = model.certify(x).label
+    a, b = x[label == 0][:100].astype("float64"), x[label == 1][:100].astype("float64")
+    n = min(len(a), len(b))
+    a, b = a[:n], b[:n]
+    for _ in range(40):
+        middle = ((a + b) / 2).astype("float32")
+        zero = (model.certify(middle).label == 0)[:, None]
+        a, b = np.where(zero, middle, a), np.where(zero, b, middle)
+    radius = model.certify(a.astype("float32")).radius
+    assert not np.any(radius > np.linalg.norm(a - b, axis=1))
+
+
+@pytest.mark.parametrize("name", ["elu", "selu", "celu"])
+def test_exponentials_err_absolutely_near_zero(name):
+    """`exp(x) - 1` cancels: its error does not shrink with the input."""
+    x = -np.logspace(-9, 0, 4000).astype("float32")[:, None]
+    single = keras.ops.convert_to_numpy(keras.activations.get(name)(x)).astype("float64")
+    scale, alpha = (1.05070098, 1.67326324) if name == "selu" else (1.0, 1.0)
+    exact = scale * alpha * np.expm1(x.astype("float64"))
+    layer = keras.layers.Activation(name)
+    layer.build((None, 1))
+    (factor,) = gloro_tf.lipschitz.graph.trace(
+        keras.Sequential([keras.Input((1,)), layer])
+    ).factors()
+    relative, absolute = factor.rounding(factor.bound())
+    assert np.all(np.abs(single - exact) <= relative * np.abs(x) + absolute)
+
+
+def test_shapes_and_dtypes_of_inputs_and_layers():
+    inputs = keras.Input((8, 8, 1))
+    hidden = keras.layers.Conv2D(4, 3, activation="relu")(inputs)
+    hidden = keras.layers.Conv2D(4, 3, activation="relu", dtype="float64")(hidden)
+    outputs = keras.layers.Dense(3)(keras.layers.Flatten()(hidden))
+    model = gloro_tf.GloroModel(inputs, outputs, epsilon=1e-6).freeze()
+    assert "forms" in model.frozen_tables()
+    x = np.random.default_rng(0).random((4, 8, 8, 1)).astype("float32")
+    radius = model.certify(x).radius
+    assert np.all(np.isfinite(radius)) and np.all(np.isfinite(model.predict(x, verbose=0)[:, :3]))
+    np.testing.assert_allclose(model.certify(x[..., 0]).radius, radius, rtol=1e-6)
