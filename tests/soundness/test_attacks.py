@@ -46,9 +46,9 @@ def test_a_linear_model_breaks_exactly_at_its_radius():
     with np.errstate(divide="ignore"):
         radius = (margins / gaps).min(axis=1)
     _, inside = testing.pgd(net, x, label, radius * (1 - 1e-3), steps=60, restarts=2)
-    _, outside = testing.pgd(net, x, label, radius * 1.02, steps=60, restarts=2)
+    _, outside = testing.pgd(net, x, label, radius * 1.02, steps=60, restarts=12)
     assert (inside < 0).all()
-    assert (outside > 0).mean() > 0.9
+    assert (outside > 0).mean() > 0.95
 
 
 def test_attacked_inputs_stay_inside_their_balls(digits, digits_model):
