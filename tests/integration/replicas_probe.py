@@ -28,7 +28,7 @@ def train(path, name):
     dataset = gloro_tf.data.load("digits")
     keras.utils.set_random_seed(0)
     with placement(name):
-        return training._train(RECIPE, dataset, folder, False, 5.0, 0)
+        return training._train(RECIPE, dataset, folder, training._How(False, False, 5.0, 0))
 
 
 def replicas(variable):
