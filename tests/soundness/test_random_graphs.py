@@ -15,7 +15,7 @@ from gloro_tf.testing import (
 
 WIDE = keras.backend.backend() != "jax"  # JAX computes in float32 unless told otherwise
 TOLERANCE = 1e-9 if WIDE else 1e-3
-COUNT, PART, ASCENTS = (500, 50, 6) if WIDE else (20, 10, 1)
+COUNT, PART, ASCENTS = (500, 50, 6) if WIDE else (100, 50, 6)
 DTYPE = "float64" if WIDE else "float32"
 
 
@@ -36,10 +36,8 @@ def test_no_pair_exceeds_the_bound(start, monkeypatch):
         monkeypatch.setattr(lipschitz.ConvOperator, "explicit_side", 0)
     seeds = range(start, start + PART)
     ratios = np.array([ratio(s, steps=8 if s - start < ASCENTS else 0) for s in seeds])
-    assert np.median(ratios) > (0.15 if WIDE else 0.05)
-    assert not WIDE or (ratios > 0.9).any(), (
-        "nothing here would catch a bound that is a tenth too low"
-    )
+    assert np.median(ratios) > 0.15
+    assert (ratios > 0.9).any(), "nothing here would catch a bound that is a tenth too low"
 
 
 @pytest.mark.parametrize("start", range(0, 40 if WIDE else 5, 20))
