@@ -119,6 +119,21 @@ def test_emma_asks_nothing_between_classes_of_a_set():
     assert losses[1] < losses[0]
 
 
+def test_emma_trains_a_top_k_model_as_a_strict_one():
+    """What the recipes of RTK models say of their weights: EMMA does not look at `k`."""
+    x, y = images(64), np.random.default_rng(1).integers(0, 5, 64)
+    trained = []
+    for wrap in (lambda n: gloro_tf.GloroModel(model=n, epsilon=0.05), KINDS["rtk"]):
+        model = wrap(net())
+        model.compile(keras.optimizers.SGD(0.1), loss="emma")
+        keras.utils.set_random_seed(2)
+        model.fit(x, y, epochs=2, shuffle=False, verbose=0)
+        trained.append(model.logits_model.get_weights())
+    for strict, relaxed in zip(*trained, strict=True):
+        np.testing.assert_allclose(strict, relaxed, rtol=1e-5, atol=1e-6)
+    assert np.abs(trained[0][0] - net().get_weights()[0]).max() > 1e-3
+
+
 def linear(classes=4, features=3, seed=0):
     rng = np.random.default_rng(seed)
     model = keras.Sequential([keras.Input((features,)), keras.layers.Dense(classes, name="d")])
