@@ -1,0 +1,185 @@
+"""The gate-level graph of an unrolled LSTM, and the numbers of its paths."""
+
+import functools
+
+KINDS = ("i", "f", "g", "o", "c", "h")
+GATES = KINDS[:4]
+NAMES = {"g": "c~", "x": "x", "q": "q"}
+
+
+class GateGraph:
+    """Nodes and edges from one word to the logits some steps later.
+
+    A node is a tuple `(kind, layer, step)`: the gates `"i"`, `"f"`, `"g"` (the candidate cell) and
+    `"o"`, the cell `"c"` and the output `"h"` of each layer and step. The paths start at
+    `("x", 0, first)`, the word, and end at `("q", layers, last)`, the quantity of interest. Edges:
+    from the layer below and from the step before into each gate; i, f, g and the cell before into
+    the cell; cell and o into the output. Layers and steps count from 0.
+
+    Paths are numbered from 0 as Ball and Larus number those of a program: every edge has an
+    offset, and the number of a path is the sum of the offsets of its edges.
+
+    Args:
+        layers: int.
+        first: int. Position of the word.
+        last: int. Position of the last word of context, where the logits are read.
+    """
+
+    def __init__(self, layers, first, last):
+        if layers < 1 or not 0 <= first <= last:
+            raise ValueError(
+                "The graph must have a layer, and 0 <= `first` <= `last`. "
+                f"Received: layers={layers}, first={first}, last={last}."
+            )
+        self.layers, self.first, self.last = layers, first, last
+        self.source, self.target = ("x", 0, first), ("q", layers, last)
+        steps = range(first, last + 1)
+        inner = [(k, layer, s) for s in steps for layer in range(layers) for k in KINDS]
+        self.nodes = [self.source, *inner, self.target]  # every edge points right
+        self._into = {node: self._sources(node) for node in self.nodes}
+        self._out = {node: [] for node in self.nodes}
+        for node in self.nodes:
+            for source in self._into[node]:
+                self._out[source].append(node)
+        self.counts = {self.source: 1}
+        for node in self.nodes[1:]:
+            self.counts[node] = sum(self.counts[source] for source in self._into[node])
+
+    def _sources(self, node):
+        kind, layer, step = node
+        if kind == "x":
+            return []
+        if kind == "q":
+            return [("h", layer - 1, step)]
+        if kind == "h":
+            return [("c", layer, step), ("o", layer, step)]
+        before = step > self.first
+        if kind == "c":
+            cell = [("c", layer, step - 1)] if before else []
+            return [("i", layer, step), ("f", layer, step), ("g", layer, step), *cell]
+        below = [("h", layer - 1, step)] if layer else []
+        if not layer and not before:
+            below = [self.source]
+        return below + ([("h", layer, step - 1)] if before else [])
+
+    def into(self, node):
+        """The nodes with an edge into a node, in the order that numbers the paths."""
+        return self._into[node]
+
+    def out_of(self, node):
+        """The nodes that a node has an edge into."""
+        return self._out[node]
+
+    @property
+    def paths(self):
+        """int. How many paths there are."""
+        return self.counts[self.target]
+
+    def check(self, *nodes):
+        """Raises a `ValueError` where a node is not in the graph."""
+        for node in nodes:
+            if tuple(node) not in self._into:
+                raise ValueError(
+                    f"A node must be (kind, layer, step) with kind in {KINDS}, layer < "
+                    f"{self.layers} and step from {self.first} to {self.last}. Received: {node!r}."
+                )
+
+    def offset(self, source, node):
+        """What an edge adds to the number of a path through it."""
+        total = 0
+        for other in self._into[node]:
+            if other == source:
+                return total
+            total += self.counts[other]
+        raise ValueError(f"There is no edge from {source!r} to {node!r}.")
+
+    def index(self, path):
+        """The number of a path, given as its nodes from `source` to `target`."""
+        path = [tuple(node) for node in path]
+        self.check(*path)
+        if path[:1] != [self.source] or path[-1:] != [self.target]:
+            raise ValueError(
+                f"`path` must lead from {self.source} to {self.target}. Received: path={path}."
+            )
+        return sum(self.offset(a, b) for a, b in zip(path, path[1:]))
+
+    def path(self, index):
+        """The nodes of the path with a number."""
+        if not 0 <= index < self.paths:
+            raise ValueError(
+                f"`index` must be from 0 to {self.paths - 1}. Received: index={index}."
+            )
+        index, path = int(index), [self.target]
+        while path[-1] != self.source:
+            for source in self._into[path[-1]]:
+                if index < self.counts[source]:
+                    break
+                index -= self.counts[source]
+            path.append(source)
+        return tuple(reversed(path))
+
+    def boundary(self, step):
+        """The nodes of which every path crosses exactly one between a step and the next."""
+        return [(k, layer, step) for layer in range(self.layers) for k in ("c", "h")]
+
+
+def primary_path(layers, first, last):
+    """The published primary path: in by the candidate cells, up at once, along the top cell.
+
+    Args:
+        layers: int.
+        first: int. Position of the word.
+        last: int. Position of the last word of context.
+
+    Returns:
+        A tuple of nodes.
+
+    Reference:
+        [Lu et al., Influence Paths for Characterizing Subject-Verb Number Agreement in LSTM
+        Language Models](https://arxiv.org/abs/2005.01190), figure 1.
+    """
+    path = [("x", 0, first)]
+    for layer in range(layers):
+        path += [("g", layer, first), ("c", layer, first)]
+        path += [("h", layer, first)] if layer < layers - 1 else []
+    path += [("c", layers - 1, step) for step in range(first + 1, last + 1)]
+    return (*path, ("h", layers - 1, last), ("q", layers, last))
+
+
+@functools.cache
+def count_paths(steps, layers):
+    """How many gate-level paths lead from a word to the logits.
+
+    Args:
+        steps: int. Words from the word of interest to the last word of context, both counted.
+        layers: int. LSTM layers.
+
+    Returns:
+        int.
+
+    Example:
+
+    ```python
+    gloro_tf.influence.count_paths(steps=4, layers=2)  # 6946
+    ```
+    """
+    if steps < 1 or layers < 1:
+        raise ValueError(
+            f"`steps` and `layers` must be at least 1. Received: steps={steps}, layers={layers}."
+        )
+    cells, outputs = [0] * layers, [0] * layers
+    for step in range(steps):
+        below = int(step == 0)
+        for layer in range(layers):
+            gate = below + outputs[layer]
+            cells[layer] += 3 * gate
+            below = outputs[layer] = cells[layer] + gate
+    return outputs[-1]
+
+
+def label(path):
+    """A path in one line, such as `x1 c~0.1 c0.1 h0.1 q`: kind, layer, step."""
+    parts = []
+    for kind, layer, step in path:
+        parts.append({"x": f"x{step}", "q": "q"}.get(kind, f"{NAMES.get(kind, kind)}{layer}.{step}"))
+    return " ".join(parts)
