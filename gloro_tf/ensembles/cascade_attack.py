@@ -22,22 +22,28 @@ CascadeBreaks.__doc__ = """What an attack on an ensemble found, NumPy arrays for
 """
 
 
+ENOUGH = 0.05
+
+
 class CascadeAttack:
     """Looks for inputs nearby that a cascade, certified or not, labels wrongly.
 
-    For each member `j` in turn, on the inputs not yet broken whose label `j` gets wrong, projected
-    gradient ascent tries to make `j` certified with its wrong label while no member before it is
-    certified; on the last member, it tries to take the right label away. Restarts alternate between
-    two objectives: the published one, in cross-entropies, and the members' own certificates, from
-    their bottom column. A success is decided by the ensemble's own `certify`.
+    For each member `j` in turn, on the inputs not yet broken, projected gradient ascent tries to make
+    `j` certified with a wrong label, whichever is nearest, while no member before it is certified; on
+    the last member, it tries to take the right label away. Inputs whose member holds the right label
+    all over the ball, by its own radius, are left out of its turn. Restarts alternate between two
+    objectives: the members' own certificates, from their bottom column, and the published one, in
+    cross-entropies. A success is decided by the ensemble's own `certify`.
 
-    It differs from the published attack in that ball and box are met together, the last stage uses
-    the true label, there are restarts, and norms are guarded against zero gradients.
+    It differs from the published attack in that members are also attacked where they label the input
+    rightly, ball and box are met together, the last stage uses the true label, there are restarts,
+    and norms are guarded against zero gradients.
 
     Args:
         norm: `"l2"` or `"linf"`. Defaults to `"l2"`.
         steps: int. Defaults to 100.
-        step: float. Length of a step, as a share of the radius. Defaults to `2.5 / steps`, at least.
+        step: float. Length of a step, as a share of the radius. It falls to zero along a
+            cosine. Defaults to 0.1, or `4 / steps` where that is more.
         restarts: int. The first starts at the input, others at random. Defaults to 2.
         bounds: `(low, high)` of the inputs, or `None`. Defaults to `(0, 1)`.
         seed: int.
@@ -72,7 +78,7 @@ class CascadeAttack:
                 f"Received: steps={steps}, restarts={restarts}"
             )
         self.norm, self.steps, self.restarts = norm, steps, restarts
-        self.step = max(0.02, 2.5 / steps) if step is None else step
+        self.step = max(0.1, 4 / steps) if step is None else step
         self.bounds, self.seed, self.batch_size = bounds, seed, batch_size
 
     def __repr__(self):
@@ -117,35 +123,33 @@ class CascadeAttack:
         rng = np.random.default_rng(self.seed)
         for stage in range(len(members)):
             for restart in range(self.restarts):
-                left = attacked & ~found.broken
-                last = stage == len(members) - 1
-                rows = np.flatnonzero(left if last else left & (labels[stage] != y))
-                aim = y if last else labels[stage]
-                climb = self._climber(gradients[restart % 2], stage, last, epsilon, rng)
+                held = (labels[stage] == y) & (radii[stage] > epsilon) & (self.norm == "l2")
+                rows = np.flatnonzero(attacked & ~found.broken & ~held)
+                climb = self._climber(gradients[restart % 2], stage, epsilon, rng)
                 size = min(self.batch_size, len(x))
                 for start in range(0, len(rows), size):
                     part = np.resize(rows[start : start + size], size)  # one shape, compiled once
-                    points = climb(x[part], aim[part], restart)
+                    points = climb(x[part], y[part], restart)
                     wrong = ensemble.certify(points, self.batch_size).label != y[part]
                     found.points[part[wrong]] = points[wrong]
                     found.broken[part[wrong]] = True
                     found.stage[part[wrong]] = stage
         return found
 
-    def _climber(self, gradient, stage, last, epsilon, rng):
-        """Returns `function(x, aim, restart)`, one ascent towards a wrong answer of one member."""
-        sign = np.float32(-1.0 if last else 1.0)
+    def _climber(self, gradient, stage, epsilon, rng):
+        """Returns `function(x, y, restart)`, one ascent towards a wrong answer of one member."""
 
-        def climb(x, aim, restart):
+        def climb(x, y, restart):
             ball = Ball(x, epsilon, self.norm, self.bounds)
             points = ball.project(ball.sample(rng) if restart else ball.centre)
-            targets = aim.astype("int32"), np.int32(stage), sign
+            targets = y.astype("int32"), np.int32(stage)
             best, score = points.copy(), np.full(len(x), -np.inf)
             for number in range(self.steps + 1):
                 values, slope = gradient(points, *targets)
                 better = values > score
                 best[better], score[better] = points[better], values[better]
-                points = ball.step(points, slope, self.step * (1 - 0.75 * number / self.steps))
+                fall = (1 + np.cos(np.pi * number / self.steps)) / 2
+                points = ball.step(points, slope, self.step * fall)
             return best
 
         return climb
@@ -168,35 +172,27 @@ def _before(scores, stage):
     return ops.cast(ops.arange(scores.shape[1]) < stage, "float32")[None]
 
 
-def _at(scores, aim, stage):
-    """The aimed score of the member at a stage, and that member's scores with it left out."""
+def _certificates(scores, y, stage):
+    """How far a member is from certifying a wrong label, less by how much earlier ones certify.
+
+    The last member need not certify: its answer counts in any case.
+    """
     member = ops.take(scores, stage, axis=1)
-    own = ops.one_hot(aim, scores.shape[-1], dtype="bool")
-    return ops.sum(ops.where(own, member, 0.0), axis=-1), ops.where(own, -1e30, member)
-
-
-def _certificates(scores, aim, stage, sign):
-    """How far the member is from certifying the aimed label, less by how much earlier ones certify."""
-    own, others = _at(scores, aim, stage)
-    wanted = ops.where(
-        sign > 0, ops.minimum(own - ops.max(others, axis=-1), 0.1), _leave(own, others)
-    )
+    not_last = stage < scores.shape[1] - 1
+    right = ops.one_hot(y, scores.shape[-1], dtype="bool")
+    bottom = ops.arange(scores.shape[-1])[None] == scores.shape[-1] - 1
+    wrong = ops.max(ops.where(right | bottom, -1e30, member), axis=-1)
+    rival = ops.max(ops.where(right | (bottom & not_last), member, -1e30), axis=-1)
     sure = ops.max(scores[..., :-1], axis=-1) - scores[..., -1]
-    held = ops.sum(_before(scores, stage) * ops.maximum(sure, -0.1), axis=-1)
-    return wanted - held
+    held = ops.sum(_before(scores, stage) * ops.maximum(sure, -ENOUGH), axis=-1)
+    return ops.minimum(wrong - rival, ENOUGH) - held
 
 
-def _leave(own, others):
-    """How far the best rival class is above the aimed one; at most 0.1."""
-    return ops.minimum(ops.max(others[:, :-1], axis=-1) - own, 0.1)
-
-
-def _entropies(scores, aim, stage, sign):
+def _entropies(scores, y, stage):
     """The published objective: cross-entropies of the logits, uniform for earlier members."""
-    logits = scores[..., :-1]
-    normal = ops.log_softmax(logits, axis=-1)
-    own = ops.one_hot(aim, logits.shape[-1], dtype="float32")
-    answer = sign * ops.sum(ops.take(normal, stage, axis=1) * own, axis=-1)
+    normal = ops.log_softmax(scores[..., :-1], axis=-1)
+    right = ops.one_hot(y, normal.shape[-1], dtype="bool")
+    answer = ops.max(ops.where(right, -1e30, ops.take(normal, stage, axis=1)), axis=-1)
     unsure = ops.mean(normal, axis=-1)
     return answer + ops.sum(_before(scores, stage) * unsure, axis=-1)
 

@@ -100,3 +100,27 @@ def test_it_is_a_value_and_refuses_bad_input(members, x):
     nested = CascadeEnsemble([VotingEnsemble(members, name="vote"), members[0]])
     with pytest.raises(ValueError, match="GloroModel"):
         attack(nested, x, label)
+
+
+def falsely_certified(ensemble, side=121):
+    """How many grid points are certified though a grid point within epsilon has another label."""
+    axis = np.linspace(0, 1, side, dtype="float32")
+    found = ensemble.certify(np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2))
+    plane = found.label.reshape(side, side)
+    reach = int(EPSILON * (side - 1))
+    padded = np.pad(plane, reach, constant_values=-1)
+    false = np.zeros((side, side), "bool")
+    for i, j in np.ndindex(2 * reach + 1, 2 * reach + 1):
+        if np.hypot(i - reach, j - reach) < EPSILON * (side - 1):
+            moved = padded[i : i + side, j : j + side]
+            false |= (moved >= 0) & (moved != plane)
+    false &= found.certified.reshape(side, side)
+    return int(false.sum()), int(found.certified.sum())
+
+
+def test_on_a_dense_grid_of_the_plane_only_the_published_cascade_errs(members):
+    false, certified = falsely_certified(CascadeEnsemble(members, certificate="claimed"))
+    assert false > 0.02 * certified > 0
+    for ensemble in (CascadeEnsemble(members), VotingEnsemble(members)):
+        false, certified = falsely_certified(ensemble)
+        assert false == 0 and certified > 0
