@@ -1,6 +1,6 @@
 """What relaxing the promise buys on CIFAR-100: strict, top-3, top-5 and affinity models side by side.
 
-Two tables, 10,000 test images, radius 36/255, guaranteed bounds. The first reads the zoo's models, which
+Two tables, 10,000 test images, radius 36/255, guaranteed bounds. The first reads the zoo, whose models
 were trained with EMMA: it asks a top-k model for the same margins as a strict one, so those share their
 weights. The second is of four trainings that differ in the promise alone, with the cross-entropy of the
 bottom logit, which sees it (recipes `crossentropy_4x32_cifar100*`, each trained into a folder of its

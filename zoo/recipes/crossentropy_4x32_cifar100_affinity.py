@@ -1,4 +1,4 @@
-"""CIFAR-100 at radius 36/255, affinity robustness over the 20 superclasses, bottom logit's cross-entropy.
+"""CIFAR-100 at radius 36/255, affinity robustness over the 20 superclasses.
 
 Paper: Leino and Fredrikson, Relaxing Local Robustness, NeurIPS 2021; network and training of
 `crossentropy_4x32_cifar100`.
