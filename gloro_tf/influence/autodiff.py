@@ -1,6 +1,5 @@
 """The influence of single paths by automatic differentiation: slow, generic, an oracle."""
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -87,7 +86,9 @@ class GatedInfluence:
         cell, out = ("c", layer, step), ("h", layer, step)
         i, f, g = (gated((k, layer, step), cell, at[k, layer, step]) for k in "ifg")
         last = ("c", layer, step - 1)
-        kept = gated(last, cell, at[last]) if last in at else self._state[layer][1].astype(self.dtype)
+        kept = (
+            gated(last, cell, at[last]) if last in at else self._state[layer][1].astype(self.dtype)
+        )
         at[cell] = f * kept + i * g
         at[out] = gated(("o", layer, step), out, at["o", layer, step]) * ops.tanh(
             gated(cell, out, at[cell])

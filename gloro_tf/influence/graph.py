@@ -181,5 +181,7 @@ def label(path):
     """A path in one line, such as `x1 c~0.1 c0.1 h0.1 q`: kind, layer, step."""
     parts = []
     for kind, layer, step in path:
-        parts.append({"x": f"x{step}", "q": "q"}.get(kind, f"{NAMES.get(kind, kind)}{layer}.{step}"))
+        parts.append(
+            {"x": f"x{step}", "q": "q"}.get(kind, f"{NAMES.get(kind, kind)}{layer}.{step}")
+        )
     return " ".join(parts)

@@ -117,9 +117,7 @@ class PathInfluences:
         return float(value / np.abs(alike).sum()) if value else 0.0
 
 
-def path_influences(
-    trace, ids, quantity, line, method="mitm", memory=MEMORY, max_paths=5_000_000
-):
+def path_influences(trace, ids, quantity, line, method="mitm", memory=MEMORY, max_paths=5_000_000):
     """The influence of every gate-level path; their sum is that of the word.
 
     For a path of nodes `a -> b -> ...`, with the mean taken outside of the product,

@@ -95,8 +95,9 @@ def batch_influence(problem):
 def node_influence(trace, ids, quantity, line, neurons=False, memory=MEMORY):
     """The influence that flows through each node: the sum over all paths that use it.
 
-    All paths between two steps cross exactly one of the nodes c and h of the layers, so that
-    those of one step add up to the total. Linear cost.
+    A path uses several nodes, so that the values of all nodes do not add up to the total; those of
+    nodes of which each path uses exactly one do, such as the first step's gates of layer 0. Linear
+    cost.
 
     Args:
         trace, ids, quantity, line, memory: as for `influence`.
