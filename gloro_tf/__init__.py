@@ -5,6 +5,7 @@ perturbation can change it. Start with `GloroModel` and `models.ConvNet`.
 """
 
 from gloro_tf import (
+    attacks,
     callbacks,
     data,
     ensembles,
@@ -28,6 +29,7 @@ __all__ = [
     "GloroModel",
     "RTKModel",
     "__version__",
+    "attacks",
     "callbacks",
     "data",
     "ensembles",

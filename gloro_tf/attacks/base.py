@@ -1,0 +1,185 @@
+"""What all attacks share: how they are called, and what they return."""
+
+import collections
+import warnings
+
+import keras
+import numpy as np
+
+from gloro_tf.attacks.objectives import margin
+from gloro_tf.attacks.target import Target
+from gloro_tf.ops import Ball
+
+Attacked = collections.namedtuple("Attacked", ["points", "broken", "distance"])
+Attacked.__doc__ = """What an attack found, NumPy arrays for `n` inputs; for a list of `m` epsilons,
+each array has a leading axis of `m`.
+
+- `points` (float32, the shape of `x`): an input that the model does not label `y`, where one was
+  found, else `x` itself; always inside the ball and the box.
+- `broken` (bool): where one was found, or `x` itself is labelled otherwise.
+- `distance` (float64): how far `points` lie from `x`, in the attack's norm; infinite where not broken.
+"""
+
+Task = collections.namedtuple("Task", ["target", "ball", "y", "rng"])
+
+
+class Attack:
+    """Base class of attacks; an attack is a value whose `repr` shows every parameter.
+
+    A subclass implements `search(task)`: given a `Task(target, ball, y, rng)` of one batch, it
+    returns points; whatever they are, they are put back into ball and box, and the model decides.
+
+    Args:
+        norm: `"l2"` or `"linf"`. Defaults to `"l2"`.
+        bounds: `(low, high)` of the inputs, or `None`. Defaults to `(0, 1)`.
+        seed: int. Defaults to 0.
+        batch_size: int. Defaults to 256.
+    """
+
+    def __init__(self, *, norm="l2", bounds=(0.0, 1.0), seed=0, batch_size=256):
+        Ball(np.zeros((0, 1)), 0.0, norm)
+        if batch_size < 1:
+            raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
+        self.norm, self.bounds, self.seed, self.batch_size = norm, bounds, seed, batch_size
+
+    def __repr__(self):
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
+
+    def __call__(self, model, x, y, epsilons, verbose=0):
+        """Attacks a model.
+
+        Args:
+            model: a `keras.Model` of logits, a `GloroModel`, or an ensemble of these.
+            x: `(n, ...)` float array.
+            y: `(n,)` integers: true labels, or predicted ones to attack certificates.
+            epsilons: float, or `(n,)` array, the radius of the ball around each input; or a list of
+                such, for several.
+            verbose: int. 1 shows a progress bar. Defaults to 0.
+
+        Returns:
+            `Attacked(points, broken, distance)`.
+
+        Raises:
+            ValueError: for a model without a row of logits, labels of another length or range,
+                inputs outside of `bounds`, or a radius that is negative or not finite.
+        """
+        target = Target(model, self.batch_size)
+        x, y = _checked(x, y, target)
+        several = isinstance(epsilons, (list, tuple))
+        found = []
+        for epsilon in epsilons if several else [epsilons]:
+            radius = _radius(epsilon, len(x))
+            Ball(x, radius, self.norm, self.bounds)
+            found.append(self.attack(target, x, y, radius, found, verbose))
+            if not np.any(found[-1].broken & (found[-1].distance > 0)) and np.any(radius > 0):
+                _warn_if_flat(target, x, y)
+        return Attacked(*map(np.stack, zip(*found, strict=True))) if several else found[0]
+
+    def attack(self, target, x, y, radius, earlier=(), verbose=0):
+        """One ball per input, checked arguments; breaks `earlier` that lie inside are kept."""
+        points, broken = x.copy(), target.labels(x) != y
+        distance = np.where(broken, 0.0, np.inf)
+        for old in earlier:
+            kept = old.broken & ~broken & (old.distance <= radius)
+            points[kept], distance[kept] = old.points[kept], old.distance[kept]
+            broken |= kept
+        left = np.flatnonzero(~broken & (radius > 0))
+        bar = keras.utils.Progbar(len(left), verbose=verbose) if verbose and len(left) else None
+        for start in range(0, len(left), self.batch_size):
+            rows = np.resize(left[start : start + self.batch_size], self.batch_size)
+            ball = Ball(x[rows], radius[rows], self.norm, self.bounds)
+            rng = np.random.default_rng([self.seed, start])
+            best = ball.project(self.search(Task(target, ball, y[rows].astype("int32"), rng)))
+            wrong = target.labels(best) != y[rows]
+            points[rows[wrong]], broken[rows[wrong]] = best[wrong], True
+            distance[rows[wrong]] = ball.distance(best)[wrong]
+            if bar:
+                bar.update(min(start + self.batch_size, len(left)))
+        return Attacked(points, broken, distance)
+
+    def search(self, task):
+        """Returns the points to try, one for each input of the task."""
+        raise NotImplementedError
+
+
+def climb(task, objective, begin, rival, steps, step, momentum=0.0):
+    """Projected gradient ascent from `begin`; the point of the largest margin on its way.
+
+    Steps have `step` radii at first and fall to zero along a cosine.
+    """
+    gradient = task.target.gradient(objective)
+    points = task.ball.project(begin)
+    best, highest = points.copy(), task.target.margins(points, task.y)
+    speed = 0.0
+    for number in range(steps):
+        _, slope = gradient(points, task.y, rival)
+        speed = momentum * speed + task.ball.direction(slope)
+        fall = (1 + np.cos(np.pi * number / steps)) / 2
+        points = task.ball.step(points, speed, step * fall)
+        keep_higher(best, highest, points, task.target.margins(points, task.y))
+        if np.all(highest > 0):
+            break
+    return best, highest
+
+
+def keep_higher(best, highest, points, margins):
+    """Puts points of larger margins in place of the best ones; returns where."""
+    better = margins > highest
+    best[better], highest[better] = points[better], margins[better]
+    return better
+
+
+def rivals(task, count):
+    """The classes nearest to winning at the centres, `count` arrays of `(n,)` int32."""
+    logits = task.target.logits(task.ball.centre.astype("float32")).copy()
+    logits[np.arange(len(logits)), task.y] = -np.inf
+    order = np.argsort(-logits, axis=1)[:, : min(count, task.target.classes - 1)]
+    return list(order.T.astype("int32"))
+
+
+def at_least(name, value, least):
+    if value < least:
+        raise ValueError(f"`{name}` must be at least {least}. Received: {name}={value!r}")
+    return value
+
+
+def _checked(x, y, target):
+    x, y = np.asarray(x, "float32"), np.asarray(y)
+    if x.shape[1:] != target.input_shape or not len(x):
+        raise ValueError(
+            f"`x` must have the shape (n, {', '.join(map(str, target.input_shape))}) with n > 0. "
+            f"Received: {x.shape}"
+        )
+    if not np.isfinite(x).all():
+        raise ValueError("`x` must be finite. Received: NaN or infinite entries.")
+    y = y.reshape(-1)
+    if len(y) != len(x) or y.dtype.kind not in "iu":
+        raise ValueError(
+            f"`y` must have an integer label for each of {len(x)} inputs. Received: {len(y)} of "
+            f"type {y.dtype}. Take `argmax` of one-hot labels."
+        )
+    if y.min() < 0 or y.max() >= target.classes:
+        raise ValueError(f"`y` must lie in 0..{target.classes - 1}. Received: {y.min()}..{y.max()}")
+    return x, y.astype("int64")
+
+
+def _warn_if_flat(target, x, y):
+    rows = np.resize(np.arange(len(x)), target.batch_size)
+    labels = y[rows].astype("int32")
+    _, slope = target.gradient(margin)(x[rows], labels, labels)
+    if not np.any(slope):
+        warnings.warn(
+            "All gradients of this model are zero here: attacks that follow them find nothing, which "
+            "says nothing about the model. Try `Square`.",
+            stacklevel=4,
+        )
+
+
+def _radius(epsilon, count):
+    epsilon = np.asarray(epsilon, "float64")
+    if epsilon.shape not in ((), (count,)):
+        raise ValueError(
+            "`epsilons` must be a number, an array with one for each input, or a list of these. "
+            f"Received: an array of shape {epsilon.shape} for {count} inputs."
+        )
+    return np.broadcast_to(epsilon, (count,))

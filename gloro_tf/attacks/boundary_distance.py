@@ -1,0 +1,127 @@
+"""How far is the decision boundary: an attack that walks along it towards the input."""
+
+import numpy as np
+
+from gloro_tf.attacks.base import Attack, Attacked, Task, _checked, at_least, rivals
+from gloro_tf.attacks.objectives import targeted_margin
+from gloro_tf.attacks.target import Target
+from gloro_tf.ops import Ball
+
+BACK, TOWARDS, BEYOND = 0.9, 0.1, 1.05
+
+
+class BoundaryDistance(Attack):
+    """Looks for the nearest input with another label, whatever its distance.
+
+    For each of the `targets` classes nearest to winning, the boundary is taken for the plane that
+    touches it, input and current point are projected onto it, and the next point lies between the two;
+    from points beyond the boundary, a step back towards the input. Bisection ends it. In the form of
+    an attack it breaks those inputs whose distance is at most epsilon; `nearest` gives the distances,
+    which are upper bounds on the true ones.
+
+    Args:
+        steps: int. Of each target and restart. Defaults to 30.
+        targets: int. Defaults to 9.
+        restarts: int. The first starts at the input. Defaults to 1.
+        norm, bounds, seed, batch_size: as in `Attack`.
+
+    Reference:
+        After [Croce and Hein, Minimally Distorted Adversarial Examples with a Fast Adaptive Boundary
+        Attack](https://arxiv.org/abs/1907.02044), section 3, with the box met by clipping.
+    """
+
+    def __init__(self, *, steps=30, targets=9, restarts=1, **kwargs):
+        super().__init__(**kwargs)
+        self.steps, self.targets = at_least("steps", steps, 1), at_least("targets", targets, 1)
+        self.restarts = at_least("restarts", restarts, 1)
+
+    def nearest(self, model, x, y):
+        """The nearest inputs found that the model does not label `y`.
+
+        Args:
+            model, x, y: as in a call.
+
+        Returns:
+            `Attacked(points, broken, distance)`; where nothing was found, `distance` is infinite.
+        """
+        target = Target(model, self.batch_size)
+        x, y = _checked(x, y, target)
+        broken = target.labels(x) != y
+        points, distance = x.copy(), np.where(broken, 0.0, np.inf)
+        left = np.flatnonzero(~broken)
+        for start in range(0, len(left), self.batch_size):
+            rows = np.resize(left[start : start + self.batch_size], self.batch_size)
+            ball = Ball(x[rows], _reach(x[rows], self), self.norm, self.bounds)
+            rng = np.random.default_rng([self.seed, start])
+            best = self.search(Task(target, ball, y[rows].astype("int32"), rng))
+            wrong = target.labels(best) != y[rows]
+            points[rows[wrong]], broken[rows[wrong]] = best[wrong], True
+            distance[rows[wrong]] = ball.distance(best)[wrong]
+        return Attacked(points, broken, distance)
+
+    def search(self, task):
+        ball, centre = task.ball, task.ball.centre
+        best, nearest = centre.astype("float32"), np.full(len(task.y), np.inf)
+        for restart in range(self.restarts):
+            for rival in rivals(task, self.targets):
+                points = centre.astype("float32")
+                if restart:
+                    points = ball.project(ball.sample(task.rng))
+                for _ in range(self.steps):
+                    points, crossed = self._walk(task, rival, points, best, nearest)
+                    points[crossed] = centre[crossed] + BACK * (points - centre)[crossed]
+        return self._bisect(task, best, nearest)
+
+    def _walk(self, task, rival, points, best, nearest):
+        """One step for each row; records and returns which points are beyond the boundary."""
+        values, slope = task.target.gradient(targeted_margin)(points, task.y, rival)
+        centre, slope = task.ball.centre, slope.astype("float64")
+        values = values.astype("float64")
+        inner = np.sum((slope * (centre - points)).reshape(len(points), -1), axis=1)
+        from_centre = self._onto(centre, values + inner, slope)
+        from_points = self._onto(points, values, slope)
+        gone = [task.ball._lengths(a) for a in (from_centre - centre, from_points - points)]
+        share = np.minimum(gone[1] / np.maximum(gone[0] + gone[1], 1e-30), TOWARDS)
+        points = (1 - share) * (points + BEYOND * (from_points - points)) + share * (
+            centre + BEYOND * (from_centre - centre)
+        )
+        points = np.clip(points, *task.ball.bounds).astype("float32")
+        crossed = task.target.margins(points, task.y) > 0
+        distance = task.ball.distance(points)
+        better = crossed & (distance < nearest)
+        best[better], nearest[better] = points[better], distance[better]
+        return points, crossed
+
+    def _onto(self, points, values, slope):
+        """The points moved to the plane `values + slope . move = 0` by the shortest move."""
+        flat = slope.reshape(len(slope), -1)
+        shape = (-1, *[1] * (slope.ndim - 1))
+        if self.norm == "linf":
+            size, way = np.abs(flat).sum(axis=1), np.sign(slope)
+        else:
+            size, way = np.square(flat).sum(axis=1), slope
+        return points - (values / np.maximum(size, 1e-30)).reshape(shape) * way
+
+    def _bisect(self, task, best, nearest):
+        """Moves the points found towards the inputs while they stay beyond the boundary."""
+        centre, found = task.ball.centre, np.isfinite(nearest)
+        shape = (-1, *[1] * (centre.ndim - 1))
+        low, high = np.zeros(len(best)), np.ones(len(best))
+        for _ in range(20):
+            middle = (low + high) / 2
+            points = (centre + middle.reshape(shape) * (best - centre)).astype("float32")
+            crossed = task.target.margins(points, task.y) > 0
+            high, low = np.where(crossed, middle, high), np.where(crossed, low, middle)
+        points = (centre + high.reshape(shape) * (best - centre)).astype("float32")
+        kept = found & (task.target.margins(points, task.y) > 0)
+        best[kept] = points[kept]
+        return best
+
+
+def _reach(x, attack):
+    """A radius that holds the whole box, or, without one, a large ball."""
+    flat = x.reshape(len(x), -1).astype("float64")
+    if attack.bounds is None:
+        return 1e3 * (1 + np.abs(flat).max(axis=1)) * np.sqrt(flat.shape[1])
+    far = np.maximum(flat - attack.bounds[0], attack.bounds[1] - flat)
+    return 1e-3 + (far.max(axis=1) if attack.norm == "linf" else np.linalg.norm(far, axis=1))

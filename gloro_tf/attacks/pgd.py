@@ -1,0 +1,65 @@
+"""Projected gradient descent."""
+
+import numpy as np
+
+from gloro_tf.attacks.base import Attack, at_least, climb, keep_higher, rivals
+from gloro_tf.attacks.objectives import chosen_objective
+
+
+class PGD(Attack):
+    """Projected gradient ascent from the input and from random points of the ball.
+
+    Steps are normalised (L2) or signs (L-infinity) and shrink along a cosine. The point with the
+    largest margin of all steps and restarts is kept.
+
+    Args:
+        steps: int. Defaults to 50.
+        restarts: int. The first starts at the input. Defaults to 3.
+        step: float. Length of the first step, in radii. Defaults to 0.25, or `4 / steps` where that
+            is more.
+        momentum: float in [0, 1). Defaults to 0.
+        objective: `"margin"`, `"crossentropy"` or `"dlr"`. Defaults to `"margin"`.
+        targets: int. 0 moves to any class; otherwise each of that many classes that are nearest to
+            winning is tried in turn (`"margin"` and `"dlr"`). Defaults to 0.
+        norm, bounds, seed, batch_size: as in `Attack`.
+
+    Example:
+
+    ```python
+    points, broken, _ = gloro_tf.attacks.PGD(norm="linf")(model, x, y, epsilons=[2 / 255, 8 / 255])
+    ```
+
+    Reference:
+        [Madry et al., Towards Deep Learning Models Resistant to Adversarial Attacks](
+        https://arxiv.org/abs/1706.06083), section 2.1.
+    """
+
+    def __init__(
+        self,
+        *,
+        steps=50,
+        restarts=3,
+        step=None,
+        momentum=0.0,
+        objective="margin",
+        targets=0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.steps, self.restarts = at_least("steps", steps, 1), at_least("restarts", restarts, 1)
+        self.step = max(0.25, 4 / steps) if step is None else step
+        self.momentum, self.objective, self.targets = momentum, objective, targets
+        chosen_objective(objective, at_least("targets", targets, 0))
+
+    def search(self, task):
+        best, highest = task.ball.centre.astype("float32"), np.full(len(task.y), -np.inf)
+        objective = chosen_objective(self.objective, self.targets)
+        goals = rivals(task, self.targets) if self.targets else [task.y]
+        for restart in range(self.restarts):
+            for rival in goals:
+                begin = task.ball.sample(task.rng) if restart else task.ball.centre
+                found = climb(task, objective, begin, rival, self.steps, self.step, self.momentum)
+                keep_higher(best, highest, *found)
+                if np.all(highest > 0):
+                    return best
+        return best

@@ -1,0 +1,98 @@
+"""What attacks see of a model: logits with their gradients, and the label that it answers."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from gloro_tf.attacks.objectives import NEEDS, margin
+from gloro_tf.ops import compiled, gradient_function, input_dtype
+
+
+class Target:
+    """A model under attack.
+
+    Args:
+        model: a `keras.Model` of logits, a model with `logits_model` (`GloroModel`), or an ensemble
+            of such (`members`), which is climbed along the mean log-probabilities of its members
+            and decided by its own `certify`.
+        batch_size: int.
+    """
+
+    def __init__(self, model, batch_size):
+        self._model, self.batch_size = model, batch_size
+        self._whole = getattr(model, "members", None) is not None
+        if not isinstance(model, keras.Model):
+            raise ValueError(f"`model` must be a Keras model. Received: {type(model).__name__}")
+        nets = _networks(model)
+        self.net = nets[0] if not self._whole else _Mean(nets)
+        self.input_shape = tuple(nets[0].input_shape[1:])
+        self.classes = nets[0].output_shape[-1]
+        if len(nets[0].output_shape) != 2 or self.classes < 2:
+            raise ValueError(
+                "`model` must answer a row of at least two logits for each input. Received: output "
+                f"shape {nets[0].output_shape}. Give a binary model two logits, 0 and its own."
+            )
+        variables = [v for net in nets for v in net.variables]
+        dtype = input_dtype(nets[0])
+        tensor = lambda x: ops.convert_to_tensor(x, dtype=dtype)  # noqa: E731
+
+        def both(given):
+            logits = self.net(given[0], training=False)
+            return [logits, margin(logits, given[1], None)]
+
+        run = compiled(both, variables)
+        self._run = lambda x, y: run([tensor(x), ops.convert_to_tensor(y, dtype="int32")])
+        self._gradients = {}
+
+    def logits(self, x):
+        """`(n, classes)` float array; `x` has the size of a batch."""
+        return ops.convert_to_numpy(self._run(x, np.zeros(len(x), "int32"))[0])
+
+    def gradient(self, objective):
+        """`function(x, y, rival) -> (values, gradient)`, compiled once."""
+        needed = NEEDS.get(objective, 2)
+        if self.classes < needed:
+            raise ValueError(
+                f"`objective` {objective.__name__!r} needs at least {needed} classes. Received: a "
+                f"model of {self.classes}. Use objective='margin'."
+            )
+        if objective not in self._gradients:
+            self._gradients[objective] = gradient_function(self.net, objective)
+        return self._gradients[objective]
+
+    def margins(self, x, y):
+        """The best rival's logit above that of `y`, `(n,)`."""
+        return ops.convert_to_numpy(self._run(x, y)[1])
+
+    def labels(self, x):
+        """What the model answers, `(n,)` int64; -1 where it gives no finite logits."""
+        if self._whole:
+            return np.asarray(self._model.certify(x, self.batch_size).label)
+        found = np.full(len(x), -1, "int64")
+        size = self.batch_size
+        for start in range(0, len(x), size):
+            rows = np.resize(np.arange(start, min(start + size, len(x))), size)
+            logits = self.logits(x[rows])
+            finite = np.isfinite(logits).all(axis=1)
+            found[rows] = np.where(finite, logits.argmax(axis=1), -1)
+        return found
+
+
+class _Mean:
+    """Mean log-probabilities of several networks, as one callable."""
+
+    compute_dtype = "float32"
+
+    def __init__(self, nets):
+        self.nets = nets
+
+    def __call__(self, x, training=False):
+        parts = [ops.log_softmax(net(x, training=False), axis=-1) for net in self.nets]
+        return ops.mean(ops.stack(parts), axis=0)
+
+
+def _networks(model):
+    members = getattr(model, "members", None)
+    if members is not None:
+        return [net for member in members for net in _networks(member)]
+    return [getattr(model, "logits_model", model)]
