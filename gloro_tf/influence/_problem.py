@@ -41,9 +41,13 @@ class Problem:
         self._words = [xp.array(words[:, step]) for step in range(ids.shape[1])]
         self._baseline, self.delta = xp.array(baseline), words[:, line.position] - baseline
         self._delta = xp.array(self.delta)
-        covector, self._constant = (
-            np.broadcast_to(a, (self.batch, *a.shape[1:])) for a in quantity.head(trace)
-        )
+        head = quantity.head(trace)
+        if len(head[1]) not in (1, self.batch):
+            raise ValueError(
+                f"`quantity` must be one, or one for each of {self.batch} sentences. "
+                f"Received: {len(head[1])}."
+            )
+        covector, self._constant = (np.broadcast_to(a, (self.batch, *a.shape[1:])) for a in head)
         self._covector = xp.array(covector)
         self._weights = [
             type(w)(*({k: xp.array(block[k]) for k in GATES} for block in w)) for w in trace.layers

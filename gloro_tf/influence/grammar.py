@@ -96,8 +96,8 @@ class AgreementGrammar:
             words, plural, between = self._prefix(rng, TASKS[task][0], rng.integers(2, size=2))
             if between is not None and rng.random() < self.attraction:
                 plural = between
-            words += [_verb(rng.choice(VERBS), plural), "the"]
-            words += [_noun(rng.choice(self._between), rng.integers(2)), "."]
+            words += [_verb(_draw(rng, VERBS), plural), "the"]
+            words += [_noun(_draw(rng, self._between), rng.integers(2)), "."]
             row[: len(words)] = self.encode(" ".join(words))
         return table
 
@@ -121,7 +121,7 @@ class AgreementGrammar:
             plurals = ["SP".index(letter) for letter in condition] + [0]
             for _ in range(number):
                 words, plural, _ = self._prefix(rng, template, plurals)
-                verb = rng.choice(VERBS)
+                verb = _draw(rng, VERBS)
                 words += [_verb(verb, plural), _verb(verb, not plural)]
                 words += [_flip(words[place]) for place in places]
                 rows.append(self.encode(" ".join(words)))
@@ -141,9 +141,9 @@ class AgreementGrammar:
 
     def _prefix(self, rng, template, plurals):
         """The words up to the verb, and the numbers of the two nouns; `None` for no second one."""
-        nouns = [rng.choice(PEOPLE), rng.choice(self._between)]
+        nouns = [_draw(rng, PEOPLE), _draw(rng, self._between)]
         while nouns[1] == nouns[0]:
-            nouns[1] = rng.choice(self._between)
+            nouns[1] = _draw(rng, self._between)
         words, between = [], None
         for slot in template.split():
             if slot == "N":
@@ -152,8 +152,12 @@ class AgreementGrammar:
                 words.append(_noun(nouns[1], plurals[1]))
                 between = plurals[1]
             else:
-                words.append(rng.choice(SLOTS[slot]) if slot in SLOTS else slot)
+                words.append(_draw(rng, SLOTS[slot]) if slot in SLOTS else slot)
         return words, plurals[0], between
+
+
+def _draw(rng, words):
+    return words[rng.integers(len(words))]
 
 
 def _noun(lemma, plural):
