@@ -1,0 +1,210 @@
+"""The correction itself: the best admissible order of the classes, and scores in that order."""
+
+import numpy as np
+from keras import ops
+
+from gloro_tf.self_correcting._numbers import wide
+
+UNROLLED = 16
+MOST_VALUES = 2**25
+ROWS = 128  # what a block of the search is measured by
+_LIMITS = {  # the step to a different value, the smallest normal one, the largest
+    "float16": (2.0**-9, 2.0**-14, 65504.0),
+    "bfloat16": (2.0**-6, 2.0**-126, 3.3895313892515355e38),
+    "float32": (2.0**-23, 2.0**-126, float(np.finfo("float32").max)),
+    "float64": (2.0**-52, 2.0**-1022, float(np.finfo("float64").max)),
+}
+
+
+class Sorting:
+    """Finds, for each row, an order that satisfies one alternative of each active property.
+
+    The classes are placed one after the other, each time the best-scoring one whose superiors are all
+    placed. So an order that is safe stays as it is, and the class on top is the best-scoring one that
+    any safe order has there: the published priority, exact, also where the top class cannot stay.
+
+    Args:
+        alternatives: list of all `Alternative`s.
+        combinations: `Combinations`.
+    """
+
+    def __init__(self, alternatives, combinations):
+        self.m = m = len(alternatives[0].top)
+        counts = "int8" if combinations.num_slots < 128 else "int16"
+        none = np.zeros((1, m, m), counts)
+        graphs = np.concatenate([np.stack([a.graph for a in alternatives]).astype(counts), none])
+        self.ordered = bool(graphs.any())
+        self.graphs = graphs.reshape(-1, m)
+        tops, bottoms = (
+            np.stack([getattr(a, side) for a in alternatives] + [np.ones(m, "bool")])
+            for side in ("top", "bottom")
+        )
+        self.bounded = bool(not bottoms.all())
+        parts = [graphs.sum(1), graphs.sum(2), ~tops, ~bottoms]
+        self.facts = np.stack([p.astype("int32") for p in parts], 1)  # (all + 1, 4, m)
+        self.picks = combinations.picks
+        numbers = np.arange(1, len(combinations.slots) + 1, dtype="int32")
+        slots = np.arange(combinations.num_slots)[:, None]
+        self.numbers = np.where(combinations.slots == slots, numbers, 0)  # (slots, properties)
+        self.block = max(1, min(len(combinations), MOST_VALUES // (ROWS * m * m)))
+
+    def __call__(self, scores, active):
+        """Searches all combinations.
+
+        Args:
+            scores: `(batch, m)` tensor without NaN.
+            active: `(batch, properties)` bool tensor.
+
+        Returns:
+            dict of `(batch, m)` int32 tensors `order` (the classes by their scores) and `place` (the
+            new position of each class), and `(batch,)` ones `top` (the old position of the new top
+            class; `m` where no order is safe) and `combination`.
+        """
+        m = self.m
+        order = _argsort(-scores)  # stable on all three backends
+        rank = _argsort(order)
+        named = ops.where(active[:, None, :], self.numbers[None], 0)
+        property_of = (ops.max(named, axis=-1) - 1) % len(self.picks)  # its last row: none
+        count = self.picks.shape[1]
+        blocks = -(-count // self.block)
+        table = np.resize(self.picks.T, (blocks * self.block, len(self.picks)))
+        table[count:] = self.picks[:, -1]
+        table = ops.convert_to_tensor(table.reshape(blocks, self.block, -1))
+
+        def search(number, best):
+            picks = ops.transpose(ops.take(table, number, axis=0))
+            picked = ops.transpose(ops.take(picks, property_of, axis=0), (0, 2, 1))
+            return self._better(best, number, *self._block(rank, picked))
+
+        best = {"top": rank[:, 0] * 0 + m, "combination": rank[:, 0] * 0, "place": rank}
+        if blocks == 1:
+            best = search(0, best)
+        else:
+            best = ops.fori_loop(0, blocks, search, best)
+        return {"order": order, **best}
+
+    def _better(self, best, number, top, place):
+        """The best so far, from the best of before and a block's `(batch, block)` results."""
+        block, m = self.block, self.m
+        index = ops.arange(block, dtype="int32")[None]
+        least = ops.min(top * block + index, axis=-1)
+        chosen = least % block
+        ahead = least // block < best["top"]
+        own = ops.sum(ops.where((index == chosen[:, None])[..., None], place, 0), axis=1)
+        return {
+            "top": ops.where(ahead, least // block, best["top"]),
+            "combination": ops.where(ahead, number * block + chosen, best["combination"]),
+            "place": ops.reshape(ops.where(ahead[:, None], own, best["place"]), (-1, m)),
+        }
+
+    def _block(self, rank, picked):
+        """For each row and combination: the rank of the new top class (`m` if none) and all places."""
+        m, slots = self.m, picked.shape[-1]
+        picked = ops.reshape(picked, (-1, slots))
+        rank = ops.reshape(ops.repeat(rank[:, None], self.block, axis=1), (-1, m))
+        facts = ops.sum(ops.take(ops.convert_to_tensor(self.facts), picked, axis=0), axis=1)
+        blocked, barred = facts[:, 0], facts[:, 2] > 0
+        starts = ops.logical_not(barred) & (blocked == 0)
+        last = None
+        if self.bounded:
+            ends = (facts[:, 1] == 0) & (facts[:, 3] == 0)
+            bounded = ops.any(facts[:, 3] > 0, axis=-1, keepdims=True)
+            sole = ops.sum(ops.cast(ends, "int32"), axis=-1, keepdims=True) == 1
+            starts = starts & ops.logical_not(bounded & sole & ends)
+        top = ops.min(ops.where(starts, rank, m), axis=-1)
+        first = rank == top[:, None]
+        if self.bounded:
+            worst = ops.max(
+                ops.where(ends & ops.logical_not(first), rank, -1), axis=-1, keepdims=True
+            )
+            top = ops.where(bounded[:, 0] & (worst[:, 0] < 0), m, top)
+            last = bounded & (rank == worst)
+        key = ops.where(first, -1, rank)
+        if last is not None:
+            key = key + m * ops.cast(last, "int32")
+        if self.ordered:
+            place, cyclic = self._place(key, blocked, picked)
+            top = ops.where(cyclic, m, top)
+        else:
+            place = _argsort(_argsort(key))
+        shape = (-1, self.block)
+        return ops.reshape(top, shape), ops.reshape(place, (*shape, m))
+
+    def _place(self, key, blocked, picked):
+        """Places the classes one by one, the least key first of those that nothing blocks."""
+        m = self.m
+        if picked.shape[-1] == 1:
+            base, rows = ops.convert_to_tensor(self.graphs), picked[:, 0] * m
+        else:
+            graphs = ops.convert_to_tensor(self.graphs.reshape(-1, m * m))
+            union = ops.take(graphs, picked[:, 0], axis=0)
+            for slot in range(1, picked.shape[-1]):
+                union = union + ops.take(graphs, picked[:, slot], axis=0)
+            base = ops.reshape(union, (-1, m))
+            rows = ops.cumsum(ops.ones_like(picked[:, 0])) * m - m
+        index = ops.arange(m, dtype="int32")[None]
+
+        def step(number, state):
+            key, blocked, place, cyclic = state
+            waiting = key + ops.where(blocked > 0, 8 * m, 0)
+            chosen = ops.cast(ops.argmin(waiting, axis=-1), "int32")
+            here = index == chosen[:, None]
+            cyclic = cyclic | (ops.min(waiting, axis=-1) >= 4 * m)
+            freed = ops.cast(ops.take(base, rows + chosen, axis=0), "int32")
+            key = ops.where(here, 4 * m, key)
+            return key, blocked - freed, ops.where(here, number, place), cyclic
+
+        state = (key, blocked, ops.zeros_like(key), ops.zeros_like(key[:, 0], "bool"))
+        if m <= UNROLLED:
+            for number in range(m):
+                state = step(number, state)
+        else:
+            state = ops.fori_loop(0, m, step, state)
+        return state[2], state[3]
+
+
+def _argsort(values):
+    return ops.cast(ops.argsort(values, axis=-1), "int32")
+
+
+def hand_out(scores, order, place, dtype):
+    """The scores in a new order, equal ones separated: the class in place `k` gets the k-th largest.
+
+    Args:
+        scores: `(batch, m)` tensor.
+        order, place: as `Sorting` returns them.
+        dtype: str. The type of the outputs, in which no two of them may be equal.
+    """
+    given = ops.take_along_axis(scores, order, axis=-1)
+    return ops.take_along_axis(separate(given, dtype), place, axis=-1)
+
+
+def separate(falling, dtype):
+    """Lowers equal values of a falling row, each to just below the one before; others stay.
+
+    A step is a few units in the last place of `dtype`, and no subnormal number.
+    """
+    eps, tiny, largest = _LIMITS[dtype]
+
+    def below(values):
+        step = ops.maximum(ops.abs(values) * eps, tiny)
+        finite = ops.where(ops.isfinite(values), values - step, values)
+        lower = ops.where(values == np.inf, largest, finite)
+        return wide(ops.cast(lower, dtype)) if dtype in ("float16", "bfloat16") else lower
+
+    def lowered(values):
+        before = ops.concatenate([ops.full_like(values[:, :1], np.inf), values[:, :-1]], axis=-1)
+        top = ops.arange(values.shape[-1])[None] == 0
+        return ops.where(top | (falling < before), falling, below(before))
+
+    def body(values, changed):
+        new = lowered(values)
+        return new, ops.any(new < values)
+
+    found = ops.while_loop(
+        lambda values, changed: changed,
+        body,
+        (falling, ops.any(falling[:, 1:] >= falling[:, :-1])),
+        maximum_iterations=falling.shape[-1],
+    )
+    return found[0]

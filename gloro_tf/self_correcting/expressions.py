@@ -1,0 +1,291 @@
+"""The language of postconditions: which orders of a model's outputs are safe."""
+
+import numpy as np
+
+
+class Outputs:
+    """The outputs of a model, by index or by name; comparing them gives postconditions.
+
+    Expressions speak of the raw outputs, whichever direction is better: `y[0] < y[1]`,
+    `y[0].is_max()`, `y.argmax_in(0, 1)`, `y.above([0, 1], [2])`, `chain(y[0], y[1], y[2])`, and these
+    under `&`, `|` and `~`. All are strict: two equal outputs are in neither order.
+
+    Args:
+        num_outputs: int, at least 2.
+        names: optional list of `num_outputs` different strings.
+
+    Example:
+
+    ```python
+    y = gloro_tf.self_correcting.Outputs(3, names=["stay", "left", "right"])
+    post = ~y["stay"].is_max() & (y["left"] < y["right"])
+    ```
+
+    Raises:
+        ValueError: naming the argument.
+    """
+
+    def __init__(self, num_outputs, names=None):
+        if isinstance(num_outputs, bool) or int(num_outputs) != num_outputs or num_outputs < 2:
+            raise ValueError(
+                f"`num_outputs` must be an integer of at least 2. Received: num_outputs={num_outputs}"
+            )
+        self.num_outputs = int(num_outputs)
+        self.names = None if names is None else [str(name) for name in names]
+        if names is not None and not len(set(self.names)) == len(self.names) == num_outputs:
+            raise ValueError(
+                f"`names` must be {num_outputs} different strings. Received: names={names}"
+            )
+
+    def __len__(self):
+        return self.num_outputs
+
+    def __getitem__(self, key):
+        return Output(self, self.index(key))
+
+    def __iter__(self):
+        return (self[i] for i in range(self.num_outputs))
+
+    def index(self, key):
+        """The index of an output given by index, name or `Output`."""
+        if isinstance(key, Output):
+            return key.index
+        if isinstance(key, str):
+            if self.names is None or key not in self.names:
+                raise ValueError(
+                    f"An output must be one of {self.names or 'the indices'}. Received: {key!r}"
+                )
+            return self.names.index(key)
+        if isinstance(key, (bool, np.bool_)) or int(key) != key or not 0 <= key < len(self):
+            raise IndexError(
+                f"An output must be an index from 0 to {len(self) - 1}. Received: {key!r}"
+            )
+        return int(key)
+
+    def argmax_in(self, *outputs):
+        """The largest output is one of these."""
+        return Top(len(self), self._set(outputs))
+
+    def argmin_in(self, *outputs):
+        """The smallest output is one of these."""
+        return Bottom(len(self), self._set(outputs))
+
+    def above(self, higher, lower):
+        """Each output of `higher` is above each of `lower`; both are lists."""
+        return Above(len(self), self._set(higher), self._set(lower))
+
+    def rest(self, outputs):
+        """The indices of all other outputs."""
+        given = self._set(outputs)
+        return [i for i in range(len(self)) if i not in given]
+
+    def _set(self, outputs):
+        if len(outputs) == 1 and isinstance(outputs[0], (list, tuple, set, frozenset, range)):
+            outputs = outputs[0]
+        found = sorted({self.index(key) for key in outputs})
+        if not found:
+            raise ValueError("A set of outputs must not be empty. Received: an empty set.")
+        return found
+
+
+class Output:
+    """One output of a model; compare it with another one, or ask whether it is extreme."""
+
+    def __init__(self, outputs, index):
+        self.outputs, self.index = outputs, index
+
+    def __repr__(self):
+        names = self.outputs.names
+        return f"y[{self.index if names is None else repr(names[self.index])}]"
+
+    def _below(self, low, high):
+        if not isinstance(low, Output) or not isinstance(high, Output):
+            raise TypeError(
+                "An output is compared with another output: orders carry no numbers. "
+                f"Received: {low!r} < {high!r}"
+            )
+        return Above(len(self.outputs), [high.index], [low.index])
+
+    def __lt__(self, other):
+        return self._below(self, other)
+
+    def __gt__(self, other):
+        return self._below(other, self)
+
+    def _not_strict(self, other):
+        raise TypeError("Orders are strict. Write `<` or `>` in place of `<=`, `>=`, `==` or `!=`.")
+
+    __le__ = __ge__ = __eq__ = __ne__ = _not_strict
+    __hash__ = object.__hash__
+
+    def _unbracketed(self, other):
+        raise TypeError(
+            "`&` and `|` bind tighter than `<`. Put each comparison in parentheses: "
+            "`(y[0] < y[1]) | (y[1] < y[2])`."
+        )
+
+    __or__ = __ror__ = __and__ = __rand__ = _unbracketed
+
+    def is_max(self):
+        """It is the largest output."""
+        return Top(len(self.outputs), [self.index])
+
+    def is_min(self):
+        """It is the smallest output."""
+        return Bottom(len(self.outputs), [self.index])
+
+
+class Expression:
+    """A postcondition: a set of strict orders of the outputs. Combine with `&`, `|` and `~`."""
+
+    num_outputs = 0
+
+    def __and__(self, other):
+        return And(*_parts(And, self, other))
+
+    def __or__(self, other):
+        return Or(*_parts(Or, self, other))
+
+    def __bool__(self):
+        raise TypeError(
+            "A postcondition has no truth value before the outputs are known. Use `&`, `|`, `~` in "
+            "place of `and`, `or`, `not`, and `chain(a, b, c)` in place of `a < b < c`."
+        )
+
+    def __invert__(self):
+        raise NotImplementedError
+
+    def to_config(self):
+        """As plain lists and numbers; `expression_from_config` reads it."""
+        raise NotImplementedError
+
+
+class Above(Expression):
+    """Each output of `higher` is above each of `lower`."""
+
+    def __init__(self, num_outputs, higher, lower):
+        self.num_outputs, self.higher, self.lower = num_outputs, list(higher), list(lower)
+        both = set(self.higher) & set(self.lower)
+        if both:
+            raise ValueError(
+                f"An output cannot be above itself. Received: {sorted(both)} on both sides"
+            )
+
+    def __invert__(self):
+        pairs = [Above(self.num_outputs, [j], [i]) for i in self.higher for j in self.lower]
+        return pairs[0] if len(pairs) == 1 else Or(*pairs)
+
+    def __repr__(self):
+        if len(self.higher) == len(self.lower) == 1:
+            return f"(y[{self.lower[0]}] < y[{self.higher[0]}])"
+        return f"above({self.higher}, {self.lower})"
+
+    def to_config(self):
+        return ["above", self.higher, self.lower]
+
+
+class _Extreme(Expression):
+    word = ""
+
+    def __init__(self, num_outputs, members):
+        self.num_outputs, self.members = num_outputs, list(members)
+
+    def __invert__(self):
+        others = [i for i in range(self.num_outputs) if i not in self.members]
+        return type(self)(self.num_outputs, others)
+
+    def __repr__(self):
+        return f"{self.word}({', '.join(map(str, self.members))})"
+
+    def to_config(self):
+        return [self.word, self.members]
+
+
+class Top(_Extreme):
+    """The largest output is one of `members`; without members it never holds."""
+
+    word = "argmax_in"
+
+
+class Bottom(_Extreme):
+    """The smallest output is one of `members`; without members it never holds."""
+
+    word = "argmin_in"
+
+
+class _Combined(Expression):
+    word, sign = "", ""
+
+    def __init__(self, *parts):
+        widths = {part.num_outputs for part in parts}
+        if len(widths) != 1:
+            raise ValueError(
+                f"Postconditions of one model must be combined. Received: {sorted(widths)} outputs"
+            )
+        self.parts, self.num_outputs = list(parts), widths.pop()
+
+    def __repr__(self):
+        return f"({f' {self.sign} '.join(map(repr, self.parts))})"
+
+    def to_config(self):
+        return [self.word, [part.to_config() for part in self.parts]]
+
+
+class And(_Combined):
+    """All parts hold."""
+
+    word, sign = "and", "&"
+
+    def __invert__(self):
+        return Or(*[~part for part in self.parts])
+
+
+class Or(_Combined):
+    """Some part holds."""
+
+    word, sign = "or", "|"
+
+    def __invert__(self):
+        return And(*[~part for part in self.parts])
+
+
+def chain(*outputs):
+    """The outputs in rising order: `chain(a, b, c)` is `(a < b) & (b < c)`."""
+    if len(outputs) < 2:
+        raise ValueError(f"`chain` takes two or more outputs. Received: {outputs}")
+    links = [low < high for low, high in zip(outputs[:-1], outputs[1:], strict=True)]
+    return links[0] if len(links) == 1 else And(*links)
+
+
+def expression_from_config(config, num_outputs):
+    """Reads what `Expression.to_config` wrote.
+
+    Raises:
+        ValueError: for an unknown word or an output out of range.
+    """
+    word, *rest = config
+    if word in ("and", "or"):
+        parts = [expression_from_config(part, num_outputs) for part in rest[0]]
+        return (And if word == "and" else Or)(*parts)
+    if word not in ("above", "argmax_in", "argmin_in"):
+        raise ValueError(
+            "A postcondition must start with 'and', 'or', 'above', 'argmax_in' or 'argmin_in'. "
+            f"Received: {word!r}"
+        )
+    outputs = Outputs(num_outputs)
+    members = [[outputs.index(i) for i in part] for part in rest]
+    kind = {"above": Above, "argmax_in": Top, "argmin_in": Bottom}[word]
+    return kind(num_outputs, *members)
+
+
+def _parts(kind, *expressions):
+    """The operands of a new `kind`, with nested ones of the same kind flattened."""
+    found = []
+    for expression in expressions:
+        if not isinstance(expression, Expression):
+            raise TypeError(
+                "A postcondition is combined with another one. Received: "
+                f"{type(expression).__name__}. Put comparisons in parentheses."
+            )
+        found.extend(expression.parts if type(expression) is kind else [expression])
+    return found

@@ -1,0 +1,49 @@
+"""Physical units of inputs that a model takes normalised."""
+
+import numpy as np
+
+
+class Normalizer:
+    """The map `(x - mean) / range` from physical to normalised inputs, in float64.
+
+    Args:
+        mean, range: floats or arrays in the shape of one input; `range` is positive.
+
+    Example:
+
+    ```python
+    units = gloro_tf.self_correcting.Normalizer(mean=[650.0, 600.0], range=[1100.0, 1200.0])
+    fast = gloro_tf.self_correcting.Box([1145, None], [None, 60], units=units)
+    ```
+
+    Raises:
+        ValueError: if `range` is not positive or a value not finite.
+    """
+
+    def __init__(self, mean, range):
+        self.mean, self.range = np.asarray(mean, "float64"), np.asarray(range, "float64")
+        if not np.all(np.isfinite(self.mean)) or not np.all(
+            (self.range > 0) & (self.range < np.inf)
+        ):
+            raise ValueError(
+                "`mean` must be finite, and `range` finite and positive. Received: "
+                f"mean={mean}, range={range}"
+            )
+
+    def apply(self, physical):
+        """Physical to normalised values, float64."""
+        return (np.asarray(physical, "float64") - self.mean) / self.range
+
+    def invert(self, normalised):
+        """Normalised to physical values, float64."""
+        return np.asarray(normalised, "float64") * self.range + self.mean
+
+    def apply_rows(self, matrix, bound):
+        """`matrix @ physical <= bound` in normalised inputs: `(matrix, bound)`."""
+        n = matrix.shape[1]
+        scale, shift = (np.broadcast_to(v, (n,)) for v in (self.range.ravel(), self.mean.ravel()))
+        return matrix * scale, bound - matrix @ shift
+
+    def to_config(self):
+        """Plain lists."""
+        return {"mean": self.mean.tolist(), "range": self.range.tolist()}

@@ -1,0 +1,256 @@
+"""Preconditions: for which inputs a property asks something.
+
+Each is a region, evaluated outward: an input is inside where rounding leaves a doubt. `distance` bounds
+the way to that evaluated region from below, which certificates build on.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+_KINDS = {}
+
+
+class Precondition:
+    """Base class of preconditions. `reads_x` and `reads_y` say what it looks at."""
+
+    reads_x, reads_y = True, False
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        _KINDS[cls.__name__] = cls
+
+    def holds(self, x, best, wide=True):
+        """Which rows are inside, `(batch,)` bool.
+
+        Args:
+            x: `(batch, n)` tensor of flat inputs, or `None` if no precondition reads them.
+            best: `(batch, classes)` bool tensor, the one best class of each row.
+            wide: bool. Whether a doubtful row counts as inside; `Not` turns it round.
+        """
+        raise NotImplementedError
+
+    def distance(self, x, best, inside=True, library=np):
+        """A lower bound of the L2 distance to the region or to its complement, `(n,)`.
+
+        Args:
+            x: `(n, d)` float64 array, or float32 tensor.
+            best: `(n, classes)` bool, one-hot best classes; taken not to change on the way.
+            inside: bool. Whether to bound the way in, or the way out.
+            library: `numpy` or `keras.ops`, as `x`.
+        """
+        raise NotImplementedError
+
+    def boxes(self):
+        """Boxes whose union is the region, `[(lower, upper), ...]` as evaluated, or `None`."""
+
+    def labels(self, classes):
+        """A bool mask of the best classes that the region allows."""
+        return np.ones(classes, "bool")
+
+    def check(self, shape, classes):
+        """Raises where it does not fit inputs of a shape (or `None`) and a number of classes."""
+
+    def to_config(self):
+        raise NotImplementedError
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+    def __invert__(self):
+        return Not(self)
+
+    def __and__(self, other):
+        return AllOf(self, other)
+
+    def __or__(self, other):
+        return AnyOf(self, other)
+
+    def __bool__(self):
+        raise TypeError("Preconditions are combined with `&`, `|` and `~`, not `and`, `or`, `not`.")
+
+
+class Always(Precondition):
+    """Every input."""
+
+    reads_x = False
+
+    def holds(self, x, best, wide=True):
+        return ops.ones_like(best[:, 0])
+
+    def distance(self, x, best, inside=True, library=np):
+        return library.where(best[:, 0] == best[:, 0], 0.0 if inside else np.inf, np.nan)
+
+    def to_config(self):
+        return {}
+
+
+class PredictedIn(Precondition):
+    """Inputs whose best class, before any correction, is one of these.
+
+    Args:
+        classes: list of indices. "Best" is the largest output, or the smallest where a
+            `SafeOrdering` says `score="min"`.
+    """
+
+    reads_x, reads_y = False, True
+
+    def __init__(self, classes):
+        self.classes = sorted({int(c) for c in np.atleast_1d(classes)})
+        if not self.classes or self.classes[0] < 0:
+            raise ValueError(f"`classes` must be indices of classes. Received: classes={classes}")
+
+    def holds(self, x, best, wide=True):
+        named = ops.convert_to_tensor(self.labels(best.shape[-1])[None])
+        return ops.any(ops.logical_and(best, named), axis=-1)
+
+    def distance(self, x, best, inside=True, library=np):
+        if library is np:
+            named = np.any(best & self.labels(best.shape[-1]), axis=-1)
+        else:
+            named = self.holds(x, best)
+        return library.where(named if inside else ~named, 0.0, np.inf)
+
+    def labels(self, classes):
+        return np.isin(np.arange(classes), self.classes)
+
+    def check(self, shape, classes):
+        if self.classes[-1] >= classes:
+            raise ValueError(
+                f"The classes of a `PredictedIn` must be below {classes}. Received: {self.classes}"
+            )
+
+    def to_config(self):
+        return {"classes": self.classes}
+
+
+class Predicate(Precondition):
+    """Inputs for which a function of yours is true.
+
+    Args:
+        function: callable, flat inputs `(batch, n)` to bools `(batch,)`, in `keras.ops`. To be saved
+            it must be registered, with `@keras.saving.register_keras_serializable(package=...)`.
+    """
+
+    def __init__(self, function):
+        if not callable(function):
+            raise ValueError(f"`function` must be callable. Received: function={function!r}")
+        self.function = function
+
+    def holds(self, x, best, wide=True):
+        return ops.cast(ops.reshape(self.function(x), (-1,)), "bool")
+
+    def distance(self, x, best, inside=True, library=np):
+        return library.where(best[:, 0] == best[:, 0], 0.0, np.nan)
+
+    def to_config(self):
+        name = keras.saving.get_registered_name(self.function)
+        if keras.saving.get_registered_object(name) is not self.function:
+            raise ValueError(
+                "The function of a `Predicate` must be registered before it is saved. Received: "
+                f"{name!r}. Decorate it with "
+                "`@keras.saving.register_keras_serializable(package='mine')`."
+            )
+        return {"function": name}
+
+    @classmethod
+    def from_config(cls, config):
+        function = keras.saving.get_registered_object(config["function"])
+        if function is None:
+            raise ValueError(
+                f"The predicate {config['function']!r} is not registered here. Import the module that "
+                "registers it before loading."
+            )
+        return cls(function)
+
+
+class _Many(Precondition):
+    def __init__(self, *parts):
+        parts = parts[0] if len(parts) == 1 and isinstance(parts[0], (list, tuple)) else parts
+        if not parts or not all(isinstance(part, Precondition) for part in parts):
+            raise ValueError(f"{type(self).__name__} takes preconditions. Received: {parts!r}")
+        self.parts = list(parts)
+
+    @property
+    def reads_x(self):
+        return any(part.reads_x for part in self.parts)
+
+    @property
+    def reads_y(self):
+        return any(part.reads_y for part in self.parts)
+
+    def check(self, shape, classes):
+        for part in self.parts:
+            part.check(shape, classes)
+
+    def to_config(self):
+        return {"parts": [precondition_to_config(part) for part in self.parts]}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(*[precondition_from_config(part) for part in config["parts"]])
+
+
+class AnyOf(_Many):
+    """Inputs in at least one of several regions; `a | b`."""
+
+    def holds(self, x, best, wide=True):
+        return ops.any(ops.stack([p.holds(x, best, wide) for p in self.parts]), axis=0)
+
+    def distance(self, x, best, inside=True, library=np):
+        ways = library.stack([p.distance(x, best, inside, library) for p in self.parts])
+        return library.min(ways, axis=0) if inside else library.max(ways, axis=0)
+
+    def boxes(self):
+        found = [part.boxes() for part in self.parts]
+        return None if None in found else [box for boxes in found for box in boxes]
+
+    def labels(self, classes):
+        return np.any([part.labels(classes) for part in self.parts], axis=0)
+
+
+class AllOf(_Many):
+    """Inputs in all of several regions; `a & b`."""
+
+    def holds(self, x, best, wide=True):
+        return ops.all(ops.stack([p.holds(x, best, wide) for p in self.parts]), axis=0)
+
+    def distance(self, x, best, inside=True, library=np):
+        ways = library.stack([p.distance(x, best, inside, library) for p in self.parts])
+        return library.max(ways, axis=0) if inside else library.min(ways, axis=0)
+
+    def labels(self, classes):
+        return np.all([part.labels(classes) for part in self.parts], axis=0)
+
+
+class Not(_Many):
+    """Inputs outside of a region; `~a`. Outward is then into the region."""
+
+    def __init__(self, part):
+        super().__init__(part)
+
+    def holds(self, x, best, wide=True):
+        return ops.logical_not(self.parts[0].holds(x, best, not wide))
+
+    def distance(self, x, best, inside=True, library=np):
+        return self.parts[0].distance(x, best, not inside, library)
+
+
+def precondition_to_config(precondition):
+    """A precondition as plain lists and numbers."""
+    return {"kind": type(precondition).__name__, **precondition.to_config()}
+
+
+def precondition_from_config(config):
+    """Reads what `precondition_to_config` wrote.
+
+    Raises:
+        ValueError: for an unknown kind.
+    """
+    config = dict(config)
+    kind = config.pop("kind", None)
+    if kind not in _KINDS or kind.startswith("_"):
+        known = sorted(name for name in _KINDS if not name.startswith("_"))
+        raise ValueError(f"A precondition must be one of {known}. Received: kind={kind!r}")
+    return _KINDS[kind].from_config(config)

@@ -1,0 +1,105 @@
+"""What properties find in a model's outputs, before and after correction."""
+
+import collections
+
+import numpy as np
+from keras import ops
+
+from gloro_tf.self_correcting._corrector import CHANGED, CONFLICT, KEPT, UNDECIDED, Corrector
+from gloro_tf.self_correcting.properties import as_safe_ordering
+
+CHUNK = 2**15
+_FIELDS = ["rows", "names", "active", "violated", "left", "statuses"]
+
+
+class SafetyReport(collections.namedtuple("SafetyReport", _FIELDS)):
+    """Counts of rows; prints as a table.
+
+    - `rows` (int), `names` (list of str, the properties).
+    - `active`, `violated` (int arrays, one for each property): of the outputs as given.
+    - `left` (int array): violated still, after correction; in rows without an answer they all are.
+    - `statuses` (int array of 6): rows by status, see `STATUSES`.
+    """
+
+    @property
+    def corrected(self):
+        """Rows that a correction changes."""
+        return int(self.statuses[KEPT] + self.statuses[CHANGED])
+
+    @property
+    def top_changed(self):
+        """Rows whose best class a correction changes."""
+        return int(self.statuses[CHANGED])
+
+    @property
+    def unanswered(self):
+        """Rows in conflict or undecidable."""
+        return int(self.statuses[CONFLICT] + self.statuses[UNDECIDED])
+
+    def __str__(self):
+        width = max([8, *map(len, self.names)])
+        lines = [f"{'property':{width}} {'active':>9} {'violated':>9} {'left':>9}"]
+        for row in zip(self.names, self.active, self.violated, self.left, strict=True):
+            lines.append(f"{row[0]:{width}} {row[1]:9,} {row[2]:9,} {row[3]:9,}")
+        lines.append(
+            f"{self.rows:,} rows: {self.corrected:,} corrected, {self.top_changed:,} of them with another "
+            f"best class; {self.unanswered:,} in conflict or undecidable"
+        )
+        return "\n".join(lines)
+
+
+def safety_report(model, properties, x, batch_size=1024):
+    """Evaluates a model on inputs and counts what its properties find.
+
+    Points drawn from all inputs rarely meet a property: also pass some from inside, as
+    `find_violations` draws them.
+
+    Args:
+        model: `keras.Model` with one input and `outputs` columns (or `outputs + 1`, as certified
+            models; bottom is left out), or a callable from arrays to arrays. A corrected one gives what
+            is left, which is none.
+        properties: `SafeOrdering`, or a list of `Property`.
+        x: `(n, ...)` array.
+        batch_size: int.
+
+    Returns:
+        `SafetyReport`.
+    """
+    ordering = as_safe_ordering(properties)
+    x, counts = np.asarray(x), np.zeros((3, len(ordering)), "int64")
+    y = outputs_of(model, x, ordering.num_outputs, batch_size)
+    statuses = np.zeros(6, "int64")
+    corrector = Corrector(ordering) if len(ordering) else None
+    for start in range(0, len(x) if len(ordering) else 0, CHUNK):
+        part = slice(start, start + CHUNK)
+        found = corrector(ops.convert_to_tensor(x[part]), ops.convert_to_tensor(y[part]))
+        after, _ = corrector.truth(corrector.scores(found["values"]))
+        found = {k: ops.convert_to_numpy(v) for k, v in found.items()}
+        failed = found["status"][:, None] >= CONFLICT
+        corrected = np.isin(found["status"], (KEPT, CHANGED))[:, None]
+        missed = np.where(corrected, ~ops.convert_to_numpy(after), found["violated"] | failed)
+        counts += [
+            found["active"].sum(0),
+            found["violated"].sum(0),
+            (found["active"] & missed).sum(0),
+        ]
+        statuses += np.bincount(found["status"], minlength=6)
+    if not len(ordering):
+        statuses[0] = len(x)
+    return SafetyReport(len(x), list(ordering.names), *counts, statuses)
+
+
+def outputs_of(model, x, outputs, batch_size):
+    """The outputs of a model for an array, `(n, outputs)`, without a bottom column."""
+    if not len(x):
+        return np.zeros((0, outputs), "float32")
+    if hasattr(model, "predict"):
+        y = model.predict(x, batch_size=batch_size, verbose=0)
+        y = y["outputs"] if isinstance(y, dict) else y
+    else:
+        y = np.asarray(model(x))
+    if y.ndim != 2 or y.shape[1] not in (outputs, outputs + 1):
+        raise ValueError(
+            f"`model` must give {outputs} outputs for each input. Received: shape {y.shape}"
+        )
+    return y[:, :outputs]

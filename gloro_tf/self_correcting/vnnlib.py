@@ -1,0 +1,228 @@
+"""Properties from VNN-LIB, the format of network verifiers.
+
+A VNN-LIB file describes counterexamples: inputs of a region whose outputs are unsafe. A property is the
+opposite: in the region, the outputs are not unsafe. Read are version 1 (`declare-const X_0 Real`) and the
+part of version 2 with one network of one input and one output tensor. Of what they can say, a property
+takes linear bounds on inputs and comparisons of two outputs.
+"""
+
+import math
+import os
+import re
+
+import numpy as np
+
+from gloro_tf.self_correcting._sexpr import lines_of, parse
+from gloro_tf.self_correcting.expressions import Above, And, Or
+from gloro_tf.self_correcting.properties import Property
+from gloro_tf.self_correcting.regions import Box, LinearLE
+
+_NAME = re.compile(r"([XY])(?:_(\d+)|\s*\[\s*(\d+)\s*\])")
+
+
+def from_vnnlib(source, name=None):
+    """Reads the properties that a VNN-LIB file denies.
+
+    Args:
+        source: path of a file, or the text itself.
+        name: str. Defaults to the file's name, else `"vnnlib"`.
+
+    Returns:
+        list of `Property`: one, unless alternatives of the file mix inputs and outputs. Comparisons
+        `<=` of outputs become strict `>` in the property.
+
+    Raises:
+        ValueError: naming the assertion, where it bounds the value of an output or is not linear.
+
+    Example:
+
+    ```python
+    properties = SafeOrdering(from_vnnlib("prop_2.vnnlib"), score="min")
+    ```
+    """
+    text = source
+    if "(" not in str(source):
+        with open(source, encoding="utf-8") as file:
+            text = file.read()
+        name = name or os.path.splitext(os.path.basename(source))[0]
+    declared, assertions = _declarations(parse(text))
+    terms = [{"x": [], "y": []}]
+    for assertion in assertions:
+        alternatives = _terms(assertion, declared)
+        terms = [_joined(a, b) for a in terms for b in alternatives]
+        if len(terms) > 4096:
+            raise ValueError("The assertions must have at most 4,096 alternatives in all.")
+    return _properties(terms, declared, name or "vnnlib")
+
+
+def _declarations(commands):
+    """`(sizes, assertions)`: the number of inputs and outputs, and the asserted formulas."""
+    sizes, assertions = {"X": 0, "Y": 0}, []
+    for command in commands:
+        head = command[0]
+        if head == "assert":
+            assertions.append(command[1])
+        elif head == "declare-const":
+            letter, index = _variable(command[1]) or _unknown(command)
+            sizes[letter] = max(sizes[letter], index + 1)
+        elif head == "declare-network":
+            for part in command[2:]:
+                letter = {"declare-input": "X", "declare-output": "Y"}.get(part[0])
+                shape = re.findall(r"\d+", part[-1].partition("[")[2])
+                if letter is None or sizes[letter] or part[1] != letter or not shape:
+                    raise ValueError(
+                        "A network must declare one input `X` and one output `Y`. Received: "
+                        f"{lines_of(part)}"
+                    )
+                sizes[letter] = math.prod(map(int, shape))
+        elif head != "vnnlib-version":
+            _unknown(command)
+    if not sizes["X"] or sizes["Y"] < 2:
+        raise ValueError(
+            f"A file must declare inputs and two or more outputs. Received: {sizes['X']} inputs, "
+            f"{sizes['Y']} outputs"
+        )
+    return sizes, assertions
+
+
+def _variable(token):
+    """`("X", 3)` of `X_3` or `X[3]`, else `None`."""
+    found = _NAME.fullmatch(token)
+    return found and (found[1], int(found[2] or found[3]))
+
+
+def _unknown(command):
+    raise ValueError(f"Unknown VNN-LIB command: {lines_of(command)}")
+
+
+def _terms(formula, sizes):
+    """A formula as alternatives, each `{"x": [(row, bound), ...], "y": [(higher, lower), ...]}`."""
+    head, *rest = formula
+    if head == "or":
+        return [term for part in rest for term in _terms(part, sizes)]
+    if head == "and":
+        found = [{"x": [], "y": []}]
+        for part in rest:
+            found = [_joined(a, b) for a in found for b in _terms(part, sizes)]
+            if len(found) > 65536:
+                raise ValueError(
+                    f"An assertion has too many alternatives: {lines_of(formula)[:80]}"
+                )
+        return found
+    if head not in ("<=", ">=", "<", ">", "==", "=") or len(rest) != 2:
+        raise ValueError(
+            f"Assertions must be made of and, or, <= and >=. Received: {lines_of(formula)}"
+        )
+    if head in ("==", "="):
+        return _terms(["and", ["<=", *rest], [">=", *rest]], sizes)
+    left, right = rest if head in ("<=", "<") else rest[::-1]
+    return [_literal(_linear(left, sizes), _linear(right, sizes), formula)]
+
+
+def _literal(left, right, formula):
+    """`left <= right` as a row of inputs or a pair of outputs."""
+    weights = {key: left.get(key, 0.0) - right.get(key, 0.0) for key in {*left, *right}}
+    bound = -weights.pop(None, 0.0)
+    weights = {key: w for key, w in weights.items() if w}
+    letters = {key[0] for key in weights}
+    if letters == {"X"}:
+        return {"x": [({key[1]: w for key, w in weights.items()}, bound)], "y": []}
+    if letters == {"Y"} and bound == 0 and len(weights) == 2 and sum(weights.values()) == 0:
+        higher, lower = sorted(weights, key=weights.get)
+        return {"x": [], "y": [(higher[1], lower[1])]}
+    raise ValueError(
+        "An assertion must bound inputs or compare two outputs; values of outputs are no order. "
+        f"Received: {lines_of(formula)}"
+    )
+
+
+def _linear(term, sizes):
+    """A term as `{variable: weight}`, the constant under `None`."""
+    if isinstance(term, str):
+        variable = _variable(term)
+        if variable is None:
+            try:
+                return {None: float(term)}
+            except ValueError as error:
+                raise ValueError(f"Unknown name in an assertion: {term}") from error
+        if variable[1] >= sizes[variable[0]]:
+            raise ValueError(f"An assertion names {term}, which is not declared.")
+        return {variable: 1.0}
+    head, *rest = term
+    parts = [_linear(part, sizes) for part in rest]
+    if head == "*":
+        scale, others = 1.0, []
+        for part in parts:
+            if set(part) == {None}:
+                scale *= part[None]
+            else:
+                others.append(part)
+        if len(others) < 2:
+            return {key: w * scale for key, w in (others or [{None: 1.0}])[0].items()}
+    if head == "-" and len(parts) == 1:
+        parts.insert(0, {})
+    if head in ("+", "-"):
+        total = dict(parts[0])
+        for part in parts[1:]:
+            for key, weight in part.items():
+                total[key] = total.get(key, 0.0) + (weight if head == "+" else -weight)
+        return total
+    raise ValueError(f"A term must be linear. Received: {lines_of(term)}")
+
+
+def _joined(one, other):
+    return {side: one[side] + other[side] for side in ("x", "y")}
+
+
+def _properties(terms, sizes, name):
+    """One property for each region, with all that is unsafe there."""
+    regions = {}
+    for term in terms:
+        key = tuple(sorted((tuple(sorted(row.items())), bound) for row, bound in term["x"]))
+        regions.setdefault(key, []).append(term["y"])
+    found, same = [], {}
+    for region, unsafe in regions.items():
+        same.setdefault(str(sorted(map(sorted, unsafe))), []).append((region, unsafe))
+    for group in same.values():
+        unsafe = group[0][1]
+        if any(not pairs for pairs in unsafe):
+            raise ValueError(
+                "A file must say which outputs are unsafe. Received: assertions about inputs alone"
+            )
+        m = sizes["Y"]
+        parts = [
+            _either([Above(m, [low], [high]) for high, low in sorted(set(pairs))], Or)
+            for pairs in unsafe
+        ]
+        regions = [_region(region, sizes["X"]) for region, _ in group]
+        pre = regions[0]
+        for other in regions[1:]:
+            pre = pre | other
+        found.append(Property(pre, _either(parts, And), name))
+    return found
+
+
+def _either(parts, kind):
+    return parts[0] if len(parts) == 1 else kind(*parts)
+
+
+def _region(rows, n):
+    """A box, and half-spaces for rows of several inputs."""
+    lower, upper, others = np.full(n, -np.inf), np.full(n, np.inf), []
+    for row, bound in rows:
+        if len(row) > 1:
+            others.append((row, bound))
+            continue
+        ((index, weight),) = row
+        if weight > 0:
+            upper[index] = min(upper[index], bound / weight)
+        else:
+            lower[index] = max(lower[index], bound / weight)
+    pre = Box(lower, upper)
+    if others:
+        matrix = np.zeros((len(others), n))
+        for number, (row, _) in enumerate(others):
+            for index, weight in row:
+                matrix[number, index] = weight
+        pre = pre & LinearLE(matrix, [bound for _, bound in others])
+    return pre
