@@ -6,6 +6,7 @@ perturbation can change it. Start with `GloroModel` and `models.ConvNet`.
 
 from gloro_tf import (
     attacks,
+    audit,
     callbacks,
     data,
     ensembles,
@@ -30,6 +31,7 @@ __all__ = [
     "RTKModel",
     "__version__",
     "attacks",
+    "audit",
     "callbacks",
     "data",
     "ensembles",

@@ -42,3 +42,6 @@ class Householder(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return input_shape
+
+    def get_config(self):
+        return super().get_config()  # Keras' own guess fails for a layer that was cloned

@@ -44,3 +44,6 @@ class MinMax(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return input_shape
+
+    def get_config(self):
+        return super().get_config()  # Keras' own guess fails for a layer that was cloned

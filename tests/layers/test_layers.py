@@ -83,3 +83,13 @@ def test_head_columns_have_unit_length():
 def test_units_must_be_positive(cls):
     with pytest.raises(ValueError, match="units"):
         cls(0)
+
+
+@pytest.mark.parametrize("layer", [gloro_tf.layers.MinMax, gloro_tf.layers.Householder])
+def test_a_cloned_layer_is_saved(layer, tmp_path):
+    inputs = keras.Input((4,))
+    net = keras.models.clone_model(keras.Model(inputs, layer()(inputs)))
+    net.save(tmp_path / "net.keras")
+    again = keras.saving.load_model(tmp_path / "net.keras")
+    x = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
+    np.testing.assert_array_equal(net.predict(x, verbose=0), again.predict(x, verbose=0))
