@@ -11,6 +11,7 @@ model.certify(images)
 `python -m zoo` does the same from a terminal.
 """
 
+from zoo._auditing import audit
 from zoo._board import leaderboard
 from zoo._cards import Card
 from zoo._checking import evaluate, verify
@@ -19,4 +20,4 @@ from zoo._registry import card
 from zoo._registry import names as list  # noqa: A004
 from zoo._store import fetch
 
-__all__ = ["Card", "card", "evaluate", "fetch", "leaderboard", "list", "load", "verify"]
+__all__ = ["Card", "audit", "card", "evaluate", "fetch", "leaderboard", "list", "load", "verify"]

@@ -6,6 +6,7 @@ python -m zoo leaderboard DATASET [--epsilon=0.3] [--format=text|markdown|csv]
 python -m zoo fetch NAME [--mirror=URL ...] [--cache_dir=DIR] [--offline]
 python -m zoo verify NAME...
 python -m zoo evaluate NAME [--data_dir=DIR] [--download] [--limit=N] [--write]
+python -m zoo audit NAME [--data_dir=DIR] [--limit=1000] [--write]
 python -m zoo readme                      (writes the leaderboards into the README)
 python -m zoo publish RUN NAME --recipe=FILE --summary=... --title=... --url=... --hardware=...
 python -m zoo publish_vote NAME MEMBER... --epsilon=0.3 --summary=... --title=... --url=... ...
@@ -19,6 +20,7 @@ import sys
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import zoo  # noqa: E402
+from gloro_tf.audit import UnsoundCertificate  # noqa: E402
 
 
 def parser():
@@ -56,6 +58,15 @@ def parser():
         write={**yes, "help": "into the card"},
         **source,
     )
+    add(
+        "audit",
+        "name",
+        data_dir={},
+        download=yes,
+        limit={"type": int, "default": 1000},
+        write={**yes, "help": "into the card"},
+        **source,
+    )
     add("readme")
     flags = ("recipe", "summary", "title", "url", "hardware", "authors")
     publish = add("publish", "run", "name", **{f: {"required": f != "authors"} for f in flags})
@@ -75,7 +86,7 @@ def main(arguments=None):
     except KeyboardInterrupt:
         print("\nzoo: interrupted; nothing half-done was kept.", file=sys.stderr)
         return 130
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, UnsoundCertificate) as error:
         print(f"zoo: {error}", file=sys.stderr)
         return 1
     return 0
@@ -109,6 +120,15 @@ def _evaluate(args):
     if args.write:
         return record(args.name, **chosen, **_source(args)).to_markdown()
     return json.dumps(zoo.evaluate(args.name, **chosen, **_source(args)), indent=1)
+
+
+def _audit(args):
+    from zoo._auditing import record_audit
+
+    chosen = {k: getattr(args, k) for k in ("data_dir", "download", "limit")}
+    if args.write:
+        return record_audit(args.name, **chosen, **_source(args)).to_markdown()
+    return json.dumps(zoo.audit(args.name, **chosen, **_source(args)), indent=1)
 
 
 def _readme(args):
@@ -155,6 +175,7 @@ COMMANDS = {
     "fetch": lambda args: "\n".join(map(str, zoo.fetch(args.name, **_source(args)))),
     "verify": _verify,
     "evaluate": _evaluate,
+    "audit": _audit,
     "readme": _readme,
     "publish": _publish,
     "publish_vote": _publish_vote,

@@ -28,6 +28,7 @@ class Card:
         environment: dict. Versions.
         limits: str. What is not promised.
         unreliable: str. Empty, or why the numbers should not be trusted.
+        audit: dict. Empty, or what attacks found: see `zoo.audit`.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Card:
     limits: str
     in_package: bool = True
     unreliable: str = ""
+    audit: dict = dataclasses.field(default_factory=dict)
 
     @classmethod
     def from_json(cls, text, where="the card"):
@@ -129,7 +131,7 @@ class Card:
                     for r in relaxed
                 ]
                 lines.append("")
-        return "\n".join([*lines, self.limits, ""])
+        return "\n".join([*lines, *self._attacks(), self.limits, ""])
 
     def _origin(self):
         if self.members:
@@ -142,6 +144,20 @@ class Card:
             f"{recipe['extra_data']}",
             f"- largest margin constant: {self.lipschitz['bound']:.6g} by the bound, "
             f"{self.lipschitz['estimate']:.6g} by the estimate",
+        ]
+
+    def _attacks(self):
+        if not self.audit:
+            return []
+        found = self.audit
+        quotients = ", ".join(f"{name} {value:.2f}" for name, value in found["tightness"].items())
+        return [
+            f"`python -m zoo audit {self.full_name}` ({found['dataset']} {found['split']}, radius "
+            f"{found['epsilon']:.4f}): clean {found['clean']:.2%}, right under attack "
+            f"{found['empirical']:.2%}, verified {found['vra']:.2%}; "
+            f"{len(found['violations'])} certificates broken. Certified radius over the nearest "
+            f"point found: {quotients}. Attack: {found['attack']} and `BoundaryDistance`.",
+            "",
         ]
 
     def __str__(self):

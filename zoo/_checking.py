@@ -34,6 +34,15 @@ def _input_shape(model):
     return _input_shape(members[0]) if members else model.logits_model.input_shape[1:]
 
 
+def check_shape(model, x, dataset):
+    """Refuses images of a shape that the model does not take."""
+    if x.shape[1:] != _input_shape(model):
+        raise ValueError(
+            f"`dataset` must have images of shape {_input_shape(model)}. Received: "
+            f"dataset={dataset!r} of shape {x.shape[1:]}"
+        )
+
+
 def _verify_vote(card, **kwargs):
     """An ensemble holds if its members do, and it answers as its card says."""
     answer = {"name": card.full_name, "members": [verify(m, **kwargs) for m in card.members]}
@@ -127,11 +136,7 @@ def evaluate(name, *, data_dir=None, download=False, dataset=None, limit=None, *
     if limit is not None and limit < 1:
         raise ValueError(f"`limit` must be at least 1. Received: limit={limit}")
     x, y = data.x_test[:limit], data.y_test[:limit]
-    if x.shape[1:] != _input_shape(model):
-        raise ValueError(
-            f"`dataset` must have images of shape {_input_shape(model)}. Received: "
-            f"dataset={source!r} of shape {x.shape[1:]}"
-        )
+    check_shape(model, x, source)
     results, _ = measure(model, x, y)
     if card.members:
         results |= ensemble_figures(model, card, x, y)

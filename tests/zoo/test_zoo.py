@@ -189,3 +189,26 @@ def test_the_readme_holds_the_leaderboards():
     text = README.read_text()
     assert refreshed(text) == text, "run `python -m zoo readme`"
     assert zoo.leaderboard("mnist", 1.58, "markdown") in text
+
+
+def test_audit_attacks_an_entry_and_its_card_says_what_was_found(tmp_path, monkeypatch):
+    """On the test split's stand-in: noise labelled by the model itself, so nothing is downloaded."""
+    import gloro_tf
+    from zoo import _auditing
+
+    name = "convnet_2c2f.mnist"
+    model = zoo.load(name)
+    x = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1)).astype("uint8")
+    y = model.certify(gloro_tf.data.to_float(x)).label
+
+    class Data:
+        x_test, y_test = x, y
+
+    monkeypatch.setattr(gloro_tf.data, "load", lambda *args, **kwargs: Data)
+    attack = gloro_tf.attacks.PGD(steps=3, restarts=1)
+    found = _auditing.audit(name, limit=20, attack=attack)
+    assert found["examples"] == 20 and found["violations"] == [] and found["clean"] == 1
+    page = dataclasses.replace(zoo.card(name), audit=found).to_markdown()
+    assert "0 certificates broken" in page and "right under attack" in page
+    with pytest.raises(ValueError, match="`limit`"):
+        zoo.audit(name, limit=0)

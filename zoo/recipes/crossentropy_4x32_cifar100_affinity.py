@@ -12,5 +12,6 @@ from gloro_tf.training import Recipe
 from zoo import recipes
 
 RECIPE = dataclasses.replace(
-    Recipe.load(recipes.find("crossentropy_4x32_cifar100")), relaxation="affinity.cifar100_superclasses"
+    Recipe.load(recipes.find("crossentropy_4x32_cifar100")),
+    relaxation="affinity.cifar100_superclasses",
 )
