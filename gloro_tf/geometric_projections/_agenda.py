@@ -89,8 +89,10 @@ class Agenda:
         most: int. Regions to keep in memory.
     """
 
+    LEAST = 4096
+
     def __init__(self, words, reach, inputs, most):
-        self.table, self.reach, self.most = KeyTable(words), reach, max(most, 4096)
+        self.table, self.reach, self.most = KeyTable(words), reach, max(most, self.LEAST)
         self.key, self.state = np.zeros(1024), np.zeros(1024, np.uint8)
         self.buckets = [[] for _ in range(BUCKETS)]
         self.waiting = np.zeros(inputs, np.int64)

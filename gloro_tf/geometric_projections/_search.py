@@ -12,6 +12,8 @@ from gloro_tf.geometric_projections.verdicts import NOT_ROBUST, ROBUST, TIMED_OU
 
 DOUBTS = 6
 BYTES = 2**23
+ROUNDS = 1
+HALVINGS = 24
 
 
 class Search:
@@ -76,7 +78,7 @@ class Search:
                 if limit is not None and time.monotonic() - self.began > limit:
                     break
         except KeyboardInterrupt:
-            self.interrupted = True
+            pass
         self._finish(np.flatnonzero(self.active), TIMED_OUT)
         self.status[self.status == ""] = TIMED_OUT
 
@@ -87,19 +89,14 @@ class Search:
             self.admitted = new[-1] + 1
             self.active[new] = True
             bits, doubts = self.evaluator.pattern(self.x[new])
-            many = doubts.sum(axis=1) > DOUBTS
+            rows, many = self._pack(bits, new), doubts.sum(axis=1) > DOUBTS
             self._finish(new[many], UNKNOWN)
-            rows = self._pack(bits, new)[~many]
-            for number in range(DOUBTS):  # every side of the units that rounding leaves in doubt
-                nth = doubts[~many] & (np.cumsum(doubts[~many], axis=1) == number + 1)
-                nth = np.concatenate([nth] * (len(rows) // max(1, len(nth))))
-                which, unit = np.nonzero(nth)
-                if not len(which):
-                    break
-                rows = np.concatenate([rows, rows[which] ^ self.masks[unit]])
-                doubts, many = np.concatenate([doubts[~many], doubts[~many][which]]), None
-                break
-            self.agenda.add(rows, np.zeros(len(rows)))
+            self.agenda.add(rows[~many], np.zeros((~many).sum()))
+            for row in np.flatnonzero(doubts.any(axis=1) & ~many):
+                both = rows[row : row + 1]  # every side of the units that rounding leaves in doubt
+                for unit in np.flatnonzero(doubts[row]):
+                    both = np.concatenate([both, both ^ self.masks[unit]])
+                self.agenda.add(both, np.zeros(len(both)))
 
     def _round(self, rows, keys):
         began = time.monotonic()
@@ -118,15 +115,14 @@ class Search:
         units = bits.shape[1]
         planes = self._planes(inputs, bits)
         reach = self.reach[inputs]
-        bounds = RegionBounds(self.evaluator, planes, bits, self.options.steps, reach)
+        bounds = RegionBounds(self.evaluator, planes, bits, ROUNDS)
         near = bounds.lower <= reach
         lower = bounds.facets()
         lower[np.arange(len(rows)), units + self.label[inputs]] = np.inf
         hit = (lower <= reach[:, None]) & near[:, None]
-        self._decide(rows, inputs, planes, lower, hit[:, units:])
-        open_ = self.active[inputs] & near
-        region, unit = np.nonzero(hit[:, :units] & open_[:, None])
+        region, unit = np.nonzero(hit[:, :units])
         self.agenda.add(rows[region] ^ self.masks[unit], lower[region, unit])
+        self._decide(rows, inputs, planes, lower, hit[:, units:])
 
     def _planes(self, inputs, bits):
         return self.evaluator.planes(
@@ -147,7 +143,7 @@ class Search:
             planes.length[region, column],
         )
         np.minimum.at(self.open_key, owner, lower[region, column])
-        if self.options.tight:
+        if self.options.lower_bound:
             self.reach = np.minimum(self.reach, self.witnesses.distance)
         else:
             self._finish(np.unique(owner[found]), NOT_ROBUST)
@@ -198,32 +194,37 @@ class Search:
         mine, live = np.isin(owner, ended), self.active[owner]
         rest = live & ~mine
         self.deferred = [(rows[rest], rival[rest], key[rest])] if rest.any() else []
-        self.open_key[ended] = np.inf
         order = np.flatnonzero(mine & live)
         order = order[np.argsort(key[order], kind="stable")]
         size = max(1, self.batch // 4)
         for begin in range(0, len(order), size):
             part = order[begin : begin + size]
-            part = part[self.active[owner[part]] & (key[part] <= self.reach[owner[part]])]
+            part = part[key[part] <= self.reach[owner[part]]]
+            if not self.options.lower_bound:
+                part = part[~np.isfinite(self.witnesses.distance[owner[part]])]
             if len(part):
-                self._resolve_batch(rows[part], owner[part], rival[part], key[part])
+                key[part] = self._resolve_batch(rows[part], owner[part], rival[part], key[part])
+        open_ = order[key[order] <= self.reach[owner[order]]]
+        self.open_key[ended] = np.inf
+        np.minimum.at(self.open_key, owner[open_], key[open_])
 
     def _resolve_batch(self, rows, owner, rival, key):
-        bits = self._unpack(rows)
-        planes = self._planes(owner, bits)
-        programs = Programs(self.evaluator, planes, bits, rival, self.reach[owner])
-
-        def visit(numbers, moves):
-            found = self.witnesses.try_moves(owner[numbers], moves)
-            return found & (not self.options.tight)
-
+        """Larger lower bounds on how near each candidate's adversarial points can be."""
         began = time.monotonic()
-        lower = np.maximum(programs.solve(visit), key)
+        bits = self._unpack(rows)
+        planes, lower = self._planes(owner, bits), key
+        aim = self.reach[owner]
+        halvings = HALVINGS if self.options.lower_bound and self.evaluator.norm == "linf" else 1
+        for _ in range(halvings):
+
+            def visit(numbers, moves):
+                found = self.witnesses.try_moves(owner[numbers], moves)
+                return found & (halvings > 1 or not self.options.lower_bound)
+
+            programs = Programs(self.evaluator, planes, bits, rival, aim)
+            lower = np.maximum(lower, programs.solve(visit))
+            if self.options.lower_bound:
+                self.reach = np.minimum(self.reach, self.witnesses.distance)
+            aim = np.maximum((lower + self.reach[owner]) / 2, 1e-9 * self.epsilon)
         np.add.at(self.seconds, owner, (time.monotonic() - began) / len(owner))
-        if self.options.tight:
-            self.reach = np.minimum(self.reach, self.witnesses.distance)
-        else:
-            found = np.isfinite(self.witnesses.distance[owner])
-            self._finish(np.unique(owner[found]), NOT_ROBUST)
-        left = lower <= self.reach[owner]
-        np.minimum.at(self.open_key, owner[left], lower[left])
+        return lower
