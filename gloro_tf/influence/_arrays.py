@@ -1,5 +1,7 @@
 """The few array functions that the algorithms need, from NumPy or from `keras.ops`."""
 
+import contextlib
+import functools
 import types
 
 import numpy as np
@@ -30,3 +32,28 @@ def keras_arrays(dtype):
         numpy=lambda x: ops.convert_to_numpy(x).astype("float64"),
         itemsize=np.dtype(dtype).itemsize,
     )
+
+
+@functools.cache
+def _controller():
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    return ThreadpoolController().select(user_api="blas")
+
+
+def one_thread(function):
+    """Runs a function with one BLAS thread.
+
+    The matrices are small, so that BLAS threads wait for one another: beside other programs, that
+    costs ten times as much as the arithmetic.
+    """
+
+    @functools.wraps(function)
+    def run(*args, **kwargs):
+        controller = _controller()
+        with controller.limit(limits=1) if controller else contextlib.nullcontext():
+            return function(*args, **kwargs)
+
+    return run

@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from gloro_tf.influence._arrays import one_thread
 from gloro_tf.influence.paths import Path
 
 
+@one_thread
 def refine(path, segment=("c", 1)):
     """How much of a path's influence each neuron of one of its segments carries.
 

@@ -6,6 +6,7 @@ import functools
 import numpy as np
 
 from gloro_tf.influence import _algorithms
+from gloro_tf.influence._arrays import one_thread
 from gloro_tf.influence._problem import MEMORY, Problem
 from gloro_tf.influence.graph import label, primary_path
 from gloro_tf.influence.total import batch_influence, first, one
@@ -117,6 +118,7 @@ class PathInfluences:
         return float(value / np.abs(alike).sum()) if value else 0.0
 
 
+@one_thread
 def path_influences(trace, ids, quantity, line, method="mitm", memory=MEMORY, max_paths=5_000_000):
     """The influence of every gate-level path; their sum is that of the word.
 

@@ -5,6 +5,7 @@ import collections
 import numpy as np
 
 from gloro_tf.influence import _sweep
+from gloro_tf.influence._arrays import one_thread
 from gloro_tf.influence._problem import MEMORY, Problem
 from gloro_tf.influence.total import batch_influence, one
 
@@ -18,6 +19,7 @@ GuidedPath.__doc__ = """A path found by `guided_refinement`.
 """
 
 
+@one_thread
 def pattern_influence(trace, ids, quantity, line, through=(), avoid=(), memory=MEMORY):
     """The influence of all paths through every one of some nodes and through none of others.
 
@@ -67,6 +69,7 @@ def pattern_influence(trace, ids, quantity, line, through=(), avoid=(), memory=M
     return problem.average(chunk, steps, 4 * len(graph.nodes))
 
 
+@one_thread
 def guided_refinement(trace, ids, quantity, line, beam=1, sign=None, memory=MEMORY):
     """Follows the strongest pattern from the word to the quantity, one node at a time.
 

@@ -5,6 +5,7 @@ import collections
 import numpy as np
 
 from gloro_tf.influence import _sweep
+from gloro_tf.influence._arrays import one_thread
 from gloro_tf.influence._problem import MEMORY, Problem
 
 Influence = collections.namedtuple(
@@ -24,6 +25,7 @@ The batched function gives arrays with a row per sentence.
 """
 
 
+@one_thread
 def influence(trace, ids, quantity, line, memory=MEMORY):
     """How much a word moves the quantity of interest, by integrating gradients along a line.
 
@@ -92,6 +94,7 @@ def batch_influence(problem):
     return Influence(attribution, total, q, neutral, error, steps, complete)
 
 
+@one_thread
 def node_influence(trace, ids, quantity, line, neurons=False, memory=MEMORY):
     """The influence that flows through each node: the sum over all paths that use it.
 
