@@ -35,7 +35,9 @@ class Search:
         self.regions = np.zeros(self.count, np.int64)
         self.seconds = np.zeros(self.count)
         self.deferred = []
-        self.witnesses = Witnesses(evaluator, x, self.label, epsilon)
+        self.witnesses = Witnesses(
+            evaluator, x, self.label, epsilon, firm=not options.lower_bound
+        )
         self.start, self.start_error = evaluator.start(x)
         words = 1 + -(-max(evaluator.network.units, 1) // 64)
         self.masks = self._pack(np.eye(evaluator.network.units, dtype="bool"))
@@ -51,14 +53,14 @@ class Search:
     def _pack(self, bits, inputs=None):
         words = np.zeros((len(bits), 1 + -(-max(bits.shape[1], 1) // 64)), np.uint64)
         packed = np.packbits(bits, axis=1, bitorder="little")
-        view = words.view(np.uint8).reshape(len(bits), -1)
+        view = words.view(np.uint8).reshape(len(bits), 8 * words.shape[1])
         view[:, 8 : 8 + packed.shape[1]] = packed
         if inputs is not None:
             words[:, 0] = inputs
         return words
 
     def _unpack(self, rows):
-        view = np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), -1)[:, 8:]
+        view = np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), 8 * rows.shape[1])[:, 8:]
         units = self.evaluator.network.units
         return np.unpackbits(view, axis=1, bitorder="little", count=units).astype("bool")
 

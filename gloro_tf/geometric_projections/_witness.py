@@ -5,23 +5,28 @@ import numpy as np
 # How far a projected point is pushed past the boundary, as shares of the radius of the ball.
 PUSHES = (1e-6, 1e-3, 1.0)
 INSIDE = 1 - 1e-9
+FLOAT32_OVER_FLOAT64 = 2.0**29
 
 
 class Witnesses:
     """Looks for inputs in the ball whose label is proven to differ; keeps the nearest.
+
+    One is *firm* if its margin is also larger than what float32 arithmetic can lose.
 
     Args:
         evaluator: `Evaluator`.
         x: `(n, inputs)` float64, the inputs.
         label: `(n,)` integers.
         epsilon: float.
+        firm: bool. Whether to prefer firm points to nearer ones.
     """
 
-    def __init__(self, evaluator, x, label, epsilon):
+    def __init__(self, evaluator, x, label, epsilon, firm):
         self.evaluator, self.network = evaluator, evaluator.network
         self.x, self.label, self.epsilon = x, label, epsilon
         self.point = x.copy()
-        self.distance = np.full(len(x), np.inf)
+        self.distance, self.cost = np.full((2, len(x)), np.inf)
+        self.firm = firm
         self.start = evaluator.start(x)[0]
 
     def project(self, inputs, normal, value, length):
@@ -83,11 +88,14 @@ class Witnesses:
         distance = np.linalg.norm(points - self.x[inputs], ord=order, axis=1) * (1 + 1e-12)
         logits, error = self.network.logits(points)
         rows, own = np.arange(len(points)), self.label[inputs]
-        rival = logits - error
-        rival[rows, own] = -np.inf
-        valid = rival.max(axis=1) > (logits + error)[rows, own]
-        valid &= distance <= self.epsilon
-        nearer = np.flatnonzero(valid & (distance < self.distance[inputs]))
-        nearer = nearer[np.argsort(-distance[nearer], kind="stable")]  # the nearest is kept
-        self.distance[inputs[nearer]], self.point[inputs[nearer]] = distance[nearer], points[nearer]
+        margin = logits - logits[rows, own][:, None]
+        error = error + error[rows, own][:, None]
+        margin[rows, own] = -np.inf
+        valid = ((margin > error).any(axis=1)) & (distance <= self.epsilon)
+        firm = (margin > FLOAT32_OVER_FLOAT64 * error).any(axis=1) | (not self.firm)
+        cost = distance + np.where(firm, 0.0, 2 * self.epsilon)
+        better = np.flatnonzero(valid & (cost < self.cost[inputs]))
+        better = better[np.argsort(-cost[better], kind="stable")]  # of several the best is kept
+        self.cost[inputs[better]], self.distance[inputs[better]] = cost[better], distance[better]
+        self.point[inputs[better]] = points[better]
         return valid

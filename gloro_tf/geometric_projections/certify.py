@@ -116,7 +116,7 @@ def certify(
     epsilon = _check_ball(epsilon, norm)
     network = model if isinstance(model, Network) else Network.of(model)
     x = _check_inputs(x, network)
-    flat = x.reshape(len(x), -1).astype("float64")
+    flat = x.reshape(len(x), network.inputs).astype("float64")
     search = Search(Evaluator(network, norm), flat, epsilon, options)
     search.run(_Progress(len(x)) if verbose else lambda search: None)
     found = search.status == NOT_ROBUST

@@ -72,12 +72,13 @@ def _slots(ordering, counts):
     members = []
     for k in np.argsort(-counts, kind="stable"):
         pre = ordering[int(k)].pre
-        for slot, group in enumerate(members):
-            if all(exclusive(pre, ordering[g].pre, ordering.num_outputs) for g in group):
-                break
-        else:
-            slot, group = len(members), []
-            members.append(group)
-        group.append(int(k))
-        slots[k] = slot
+        fitting = [
+            slot
+            for slot, group in enumerate(members)
+            if all(exclusive(pre, ordering[g].pre, ordering.num_outputs) for g in group)
+        ]
+        slots[k] = fitting[0] if fitting else len(members)
+        if not fitting:
+            members.append([])
+        members[slots[k]].append(int(k))
     return slots

@@ -59,6 +59,8 @@ class Corrector:
             properties)` bool; `combination`, `(batch,)` int32.
         """
         scores, dtype = self.scores(y), keras.backend.standardize_dtype(y.dtype)
+        if y.shape[0] == 0:
+            return self._nothing(scores, dtype)
         active, undecided = self.look(x, scores)
         violated = ops.logical_and(active, ops.logical_not(self.truth(scores)[0]))
         needed = ops.logical_and(ops.any(violated, axis=-1), ops.logical_not(undecided))
@@ -103,6 +105,13 @@ class Corrector:
         zeros = ops.zeros_like(scores[:, 0], "int32")
         source = ops.zeros_like(scores, "int32")
         return self._raw(scores, dtype), source, zeros, zeros == 0, zeros
+
+    def _nothing(self, scores, dtype):
+        """The results for a batch of no rows, of which there is no maximum."""
+        values, source, zeros, _, _ = self._unchanged(scores, dtype)
+        none = ops.zeros((0, len(self.ordering)), "bool")
+        found = {"values": values, "source": source, "status": zeros, "combination": zeros}
+        return {**found, "active": none, "violated": none}
 
     def _raw(self, scores, dtype):
         scores = -scores if self.ordering.score == "min" else scores

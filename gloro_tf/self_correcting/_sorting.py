@@ -6,6 +6,7 @@ from keras import ops
 from gloro_tf.self_correcting._numbers import wide
 
 UNROLLED = 16
+DENSE = 512
 MOST_VALUES = 2**25
 ROWS = 128  # what a block of the search is measured by
 _LIMITS = {  # the step to a different value, the smallest normal one, the largest
@@ -40,8 +41,13 @@ class Sorting:
             for side in ("top", "bottom")
         )
         self.bounded = bool(not bottoms.all())
-        parts = [graphs.sum(1), graphs.sum(2), ~tops, ~bottoms]
-        self.facts = np.stack([p.astype("int32") for p in parts], 1)  # (all + 1, 4, m)
+        facts = {"blocked": graphs.sum(1)}
+        if not tops.all():
+            facts["barred"] = ~tops
+        if self.bounded:
+            facts.update(above=graphs.sum(2), not_last=~bottoms)
+        self.names = list(facts)
+        self.facts = np.stack([f.astype("int32") for f in facts.values()], 1)  # (all + 1, names, m)
         self.picks = combinations.picks
         numbers = np.arange(1, len(combinations.slots) + 1, dtype="int32")
         slots = np.arange(combinations.num_slots)[:, None]
@@ -103,12 +109,14 @@ class Sorting:
         picked = ops.reshape(picked, (-1, slots))
         rank = ops.reshape(ops.repeat(rank[:, None], self.block, axis=1), (-1, m))
         facts = ops.sum(ops.take(ops.convert_to_tensor(self.facts), picked, axis=0), axis=1)
-        blocked, barred = facts[:, 0], facts[:, 2] > 0
-        starts = ops.logical_not(barred) & (blocked == 0)
+        facts = {name: facts[:, i] for i, name in enumerate(self.names)}
+        starts = facts["blocked"] == 0
+        if "barred" in facts:
+            starts = starts & (facts["barred"] == 0)
         last = None
         if self.bounded:
-            ends = (facts[:, 1] == 0) & (facts[:, 3] == 0)
-            bounded = ops.any(facts[:, 3] > 0, axis=-1, keepdims=True)
+            ends = (facts["above"] == 0) & (facts["not_last"] == 0)
+            bounded = ops.any(facts["not_last"] > 0, axis=-1, keepdims=True)
             sole = ops.sum(ops.cast(ends, "int32"), axis=-1, keepdims=True) == 1
             starts = starts & ops.logical_not(bounded & sole & ends)
         top = ops.min(ops.where(starts, rank, m), axis=-1)
@@ -123,7 +131,7 @@ class Sorting:
         if last is not None:
             key = key + m * ops.cast(last, "int32")
         if self.ordered:
-            place, cyclic = self._place(key, blocked, picked)
+            place, cyclic = self._place(key, facts["blocked"], picked)
             top = ops.where(cyclic, m, top)
         else:
             place = _argsort(_argsort(key))
@@ -133,34 +141,44 @@ class Sorting:
     def _place(self, key, blocked, picked):
         """Places the classes one by one, the least key first of those that nothing blocks."""
         m = self.m
-        if picked.shape[-1] == 1:
-            base, rows = ops.convert_to_tensor(self.graphs), picked[:, 0] * m
-        else:
-            graphs = ops.convert_to_tensor(self.graphs.reshape(-1, m * m))
-            union = ops.take(graphs, picked[:, 0], axis=0)
-            for slot in range(1, picked.shape[-1]):
-                union = union + ops.take(graphs, picked[:, slot], axis=0)
-            base = ops.reshape(union, (-1, m))
-            rows = ops.cumsum(ops.ones_like(picked[:, 0])) * m - m
+        base, rows = self._unions(picked)
         index = ops.arange(m, dtype="int32")[None]
 
         def step(number, state):
-            key, blocked, place, cyclic = state
-            waiting = key + ops.where(blocked > 0, 8 * m, 0)
+            waiting, place, cyclic = state
             chosen = ops.cast(ops.argmin(waiting, axis=-1), "int32")
             here = index == chosen[:, None]
-            cyclic = cyclic | (ops.min(waiting, axis=-1) >= 4 * m)
+            cyclic = cyclic | (ops.min(waiting, axis=-1) >= 2 * m)
             freed = ops.cast(ops.take(base, rows + chosen, axis=0), "int32")
-            key = ops.where(here, 4 * m, key)
-            return key, blocked - freed, ops.where(here, number, place), cyclic
+            waiting = ops.where(here, 2 * m, waiting - 2 * m * freed)
+            return waiting, ops.where(here, number, place), cyclic
 
-        state = (key, blocked, ops.zeros_like(key), ops.zeros_like(key[:, 0], "bool"))
+        waiting = key + 2 * m * blocked  # keys are below 2 m
+        state = (waiting, ops.zeros_like(key), ops.zeros_like(key[:, 0], "bool"))
         if m <= UNROLLED:
             for number in range(m):
                 state = step(number, state)
         else:
             state = ops.fori_loop(0, m, step, state)
-        return state[2], state[3]
+        return state[1], state[2]
+
+    def _unions(self, picked):
+        """The graphs that rows ask for: a table of edges, and where the ones of each row start."""
+        m, slots = self.m, picked.shape[-1]
+        if slots == 1:
+            return ops.convert_to_tensor(self.graphs), picked[:, 0] * m
+        flat = self.graphs.reshape(-1, m * m)
+        if m <= DENSE and slots * len(flat) <= m * m:
+            # Sums of products of zeros and ones, exact in any precision of matrix products.
+            chosen = ops.sum(ops.one_hot(picked, len(flat), dtype="float32"), axis=1)
+            union = ops.matmul(chosen, flat.astype("float32"))
+            union = ops.cast(union, str(flat.dtype))
+        else:
+            graphs = ops.convert_to_tensor(flat)
+            union = ops.take(graphs, picked[:, 0], axis=0)
+            for slot in range(1, slots):
+                union = union + ops.take(graphs, picked[:, slot], axis=0)
+        return ops.reshape(union, (-1, m)), ops.cumsum(ops.ones_like(picked[:, 0])) * m - m
 
 
 def _argsort(values):

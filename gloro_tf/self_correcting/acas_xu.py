@@ -1,10 +1,10 @@
 """The ACAS Xu collision-avoidance networks: properties 2 to 10, and one network.
 
-The 45 networks N_{a,b} (`a` the previous advisory, `b` the time until vertical separation is lost) take
-five normalised inputs and give the costs of five advisories; the least cost advises. The embedded network,
-N_{2,9}, is by Julian, Kochenderfer et al., Stanford University, from the repository of Reluplex (Katz et
-al.), under CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/); its 13,305 float32 weights are
-unchanged.
+The 45 networks N_{a,b} (`a` the previous advisory, `b` the time until vertical separation is lost)
+take five normalised inputs and give the costs of five advisories; the least cost advises. The
+embedded network, N_{2,9}, is by Julian, Kochenderfer et al., Stanford University, from the
+repository of Reluplex (Katz et al.), under CC BY 4.0
+(https://creativecommons.org/licenses/by/4.0/); its 13,305 float32 weights are unchanged.
 """
 
 import importlib.resources
@@ -55,8 +55,8 @@ def safe_ordering(network, tolerance=0.0):
 
     Args:
         network: str, one of `NETWORKS`, as `"2_9"`.
-        tolerance: float or five floats. How much wider the boxes are, in physical units. Property 4 holds
-            where `psi` is exactly 0, so it is met by rounding alone unless it is widened.
+        tolerance: float or five floats. How much wider the boxes are, in physical units. Property
+            4 is about `psi = 0` exactly, which random inputs never meet unless it is widened.
 
     Returns:
         `SafeOrdering` with `score="min"`.

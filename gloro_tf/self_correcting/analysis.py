@@ -30,8 +30,8 @@ def analyse(ordering):
     """Looks for conflicts, needless properties and preconditions on predictions.
 
     Conflicts are looked for among regions that are unions of boxes, or all inputs: boxes that
-    intersect in pairs have a common point, so that groups of them are exact. With other preconditions, or
-    past 2,000 groups, a conflict shows at run time, as status 4.
+    intersect in pairs have a common point, so that groups of them are exact. With other
+    preconditions, or past 2,000 groups, a conflict shows at run time, as status 4.
 
     Args:
         ordering: `SafeOrdering`.
@@ -130,16 +130,21 @@ def _middle(boxes):
 
 def _subsumed(ordering):
     found = []
-    for k, l in itertools.permutations(range(len(ordering)), 2):
-        if _covers(ordering[l].pre, ordering[k].pre) and _implies(ordering, l, k):
-            if _covers(ordering[k].pre, ordering[l].pre) and _implies(ordering, k, l) and k < l:
-                continue  # equal: report the later one only
-            names = ordering.names[k], ordering.names[l]
+    for one, other in itertools.permutations(range(len(ordering)), 2):
+        if _asks_less(ordering, one, other):
+            if one < other and _asks_less(ordering, other, one):
+                continue  # equal: the later one is reported
+            names = ordering.names[one], ordering.names[other]
             message = (
                 f"Property '{names[0]}' is needless: '{names[1]}' asks as much wherever it is."
             )
             found.append(Finding("subsumed", names, message, None))
     return found
+
+
+def _asks_less(ordering, one, other):
+    """Whether a property follows from another one."""
+    return _covers(ordering[other].pre, ordering[one].pre) and _implies(ordering, other, one)
 
 
 def _covers(large, small):
@@ -167,11 +172,11 @@ def _predictions(ordering):
         if not prop.pre.reads_y:
             continue
         own = prop.pre.labels(ordering.num_outputs)
-        for l, other in enumerate(ordering):
+        for i, other in enumerate(ordering):
             named = other.pre.labels(ordering.num_outputs) & own
-            tops = np.any([a.tops() for a in ordering.alternatives[l]], axis=0)
-            if np.any(named & ~tops) and (l == k or not exclusive(prop.pre, other.pre, len(own))):
-                names = ordering.names[k], ordering.names[l]
+            tops = np.any([a.tops() for a in ordering.alternatives[i]], axis=0)
+            if np.any(named & ~tops) and (i == k or not exclusive(prop.pre, other.pre, len(own))):
+                names = ordering.names[k], ordering.names[i]
                 message = (
                     f"The precondition of property '{names[0]}' reads the prediction before any "
                     f"correction, and '{names[1]}' can change it."

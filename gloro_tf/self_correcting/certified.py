@@ -21,16 +21,18 @@ FAR = 1e30
 class SelfCorrectingCertified(keras.Model):
     """A certified model whose scores are corrected: `classes + 1` of them, the last one bottom.
 
-    A correction can change the label inside the ball that the model certifies, so the certificate is
-    recomputed. Let the model keep label `j` within `r`, and let `d_k` be a lower bound of the distance
-    from `x` to where property `k` is active. While the properties with `d_k <= t` are *jointly*
-    satisfiable with `j` on top, no corrected output within `t` is in conflict or has another label,
-    whichever of them are active where. The radius is the least of `r` and the first `d_k` at which that
-    fails. Where the label at `x` itself is corrected, or a row is in conflict or undecidable, nothing is
-    certified.
+    A correction can change the label inside the ball that the model certifies, so the certificate
+    is recomputed. Let the model keep label `j` within `r`, and let `d_k` be a lower bound of the
+    distance from `x` to where property `k` is active. While the properties with `d_k <= t` are
+    *jointly* satisfiable with `j` on top, no corrected output within `t` is in conflict or has
+    another label, whichever of them are active where. The radius is the least of `r` and the first
+    `d_k` at which that fails. Where the label at `x` itself is corrected, or a row is in conflict or
+    undecidable, nothing is certified. What is promised is the label; the order of the other scores
+    may change within the radius.
 
-    The distance to a box and to half-spaces is exact up to rounding, outward; `PredictedIn` is decided
-    by `j`; a `Predicate` counts as active anywhere.
+    The distance to boxes and to one half-space is exact up to rounding, outward, and to what is
+    composed of them a bound from below; `PredictedIn` is decided by `j`; a `Predicate` counts as
+    active anywhere.
 
     Args:
         model: frozen `GloroModel` or certified ensemble, which promises labels.

@@ -42,8 +42,8 @@ class SafetyReport(collections.namedtuple("SafetyReport", _FIELDS)):
         for row in zip(self.names, self.active, self.violated, self.left, strict=True):
             lines.append(f"{row[0]:{width}} {row[1]:9,} {row[2]:9,} {row[3]:9,}")
         lines.append(
-            f"{self.rows:,} rows: {self.corrected:,} corrected, {self.top_changed:,} of them with another "
-            f"best class; {self.unanswered:,} in conflict or undecidable"
+            f"{self.rows:,} rows: {self.corrected:,} corrected, {self.top_changed:,} of them with "
+            f"another best class; {self.unanswered:,} in conflict or undecidable"
         )
         return "\n".join(lines)
 

@@ -1,9 +1,9 @@
 """Properties from VNN-LIB, the format of network verifiers.
 
-A VNN-LIB file describes counterexamples: inputs of a region whose outputs are unsafe. A property is the
-opposite: in the region, the outputs are not unsafe. Read are version 1 (`declare-const X_0 Real`) and the
-part of version 2 with one network of one input and one output tensor. Of what they can say, a property
-takes linear bounds on inputs and comparisons of two outputs.
+A VNN-LIB file describes counterexamples: inputs of a region whose outputs are unsafe. A property is
+the opposite: in the region, the outputs are not unsafe. Read are version 1 (`declare-const X_0 Real`)
+and the part of version 2 with one network of one input and one output tensor. Of what they can say, a
+property takes linear bounds on inputs and comparisons of two outputs.
 """
 
 import math

@@ -23,8 +23,8 @@ def make_self_correcting(
     convention of `classes + 1` scores and recomputes what is certified.
 
     Args:
-        model: functional or sequential `keras.Model` with one input, ending in `(batch, outputs)`; better
-            logits than probabilities, which saturate to ties. Or a certified model.
+        model: functional or sequential `keras.Model` with one input, ending in `(batch, outputs)`;
+            better logits than probabilities, which saturate to ties. Or a certified model.
         properties: `SafeOrdering`, or a list of `Property`, about the inputs of `model`.
         on_conflict, gradient, max_combinations: as in `SelfCorrectingLayer`. A certified model takes
             none: bottom wins its rows in conflict.

@@ -94,21 +94,21 @@ def test_units_on_their_kink_are_searched_on_both_sides():
 
 
 def test_budgets_end_a_search_with_a_certified_radius():
-    weights, x = wide(2, width=16, depth=3)
+    weights, x = wide(2, depth=3)
     network = oracles.network(weights)
-    full = certify(network, x, 0.5, lower_bound=True)
-    verdicts = certify(network, x, 0.5, max_regions=4, batch_size=8)
+    full = certify(network, x, 0.4, lower_bound=True)
+    verdicts = certify(network, x, 0.4, max_regions=4, batch_size=8)
     late = verdicts.status == "TIMED_OUT"
     assert 5 < late.sum() < 30
     assert np.all(verdicts.radius[late] <= full.radius[late]) and (verdicts.radius > 0).any()
     assert np.all(verdicts.regions <= 4 + 8)
     for budget in ({"seconds": 1e-9}, {"seconds_per_point": 1e-9}):
-        assert "TIMED_OUT" in certify(network, x, 0.5, batch_size=4, **budget).status
+        assert "TIMED_OUT" in certify(network, x, 0.4, batch_size=4, **budget).status
     assert set(full.status) == {"ROBUST", "NOT_ROBUST"}
 
 
 def test_interrupting_returns_what_is_known(monkeypatch):
-    weights, x = wide(2, width=16, depth=3)
+    weights, x = wide(2, depth=3)
     true, calls = _search.Search._visit, []
 
     def visit(self, *args):
@@ -118,9 +118,9 @@ def test_interrupting_returns_what_is_known(monkeypatch):
         true(self, *args)
 
     network = oracles.network(weights)
-    full = certify(network, x, 0.5, lower_bound=True)
+    full = certify(network, x, 0.4, lower_bound=True)
     monkeypatch.setattr(_search.Search, "_visit", visit)
-    verdicts = certify(network, x, 0.5, batch_size=8)
+    verdicts = certify(network, x, 0.4, batch_size=32)
     late = verdicts.status == "TIMED_OUT"
     assert 0 < late.sum() < 30
     np.testing.assert_array_equal(verdicts.status[~late], full.status[~late])
@@ -128,14 +128,14 @@ def test_interrupting_returns_what_is_known(monkeypatch):
 
 
 def test_little_memory_spills_and_decides_the_same():
-    weights, x = wide(3, width=24, depth=2)
+    weights, x = wide(3, width=20)
     network = oracles.network(weights)
-    expected = certify(network, x[:8], 0.8)
+    expected = certify(network, x[:4], 0.5)
     spilled, true = [], Agenda._spill
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Agenda, "_spill", lambda self, n: spilled.append(len(n)) or true(self, n))
         patch.setattr(Agenda, "LEAST", 64)
-        verdicts = certify(network, x[:8], 0.8, memory=1, batch_size=32)
+        verdicts = certify(network, x[:4], 0.5, memory=1, batch_size=64)
     assert sum(spilled) > 100
     np.testing.assert_array_equal(verdicts.status, expected.status)
 
