@@ -169,7 +169,9 @@ class _State:
         else:
             matrix = np.matmul(self.unit * weight[:, None], self.unit.transpose(0, 2, 1))
             matrix = matrix + np.eye(rows) * diagonal[:, :, None]
-        matrix = matrix + 1e-14 * np.eye(matrix.shape[1]) * np.abs(matrix).max((1, 2), keepdims=True)
+        matrix = matrix + 1e-14 * np.eye(matrix.shape[1]) * np.abs(matrix).max(
+            (1, 2), keepdims=True
+        )
 
         def invert(right):
             if not wide:

@@ -283,5 +283,3 @@ def _movement(layer, shape, output_shape):
 )
 def _identity(layer, shape, output_shape):
     return []
-
-

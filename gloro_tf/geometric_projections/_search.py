@@ -35,9 +35,7 @@ class Search:
         self.regions = np.zeros(self.count, np.int64)
         self.seconds = np.zeros(self.count)
         self.deferred = []
-        self.witnesses = Witnesses(
-            evaluator, x, self.label, epsilon, firm=not options.lower_bound
-        )
+        self.witnesses = Witnesses(evaluator, x, self.label, epsilon, firm=not options.lower_bound)
         self.start, self.start_error = evaluator.start(x)
         words = 1 + -(-max(evaluator.network.units, 1) // 64)
         self.masks = self._pack(np.eye(evaluator.network.units, dtype="bool"))
@@ -60,7 +58,9 @@ class Search:
         return words
 
     def _unpack(self, rows):
-        view = np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), 8 * rows.shape[1])[:, 8:]
+        view = (
+            np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), 8 * rows.shape[1])[:, 8:]
+        )
         units = self.evaluator.network.units
         return np.unpackbits(view, axis=1, bitorder="little", count=units).astype("bool")
 

@@ -46,7 +46,7 @@ def length(moves, norm):
     return np.linalg.norm(moves, ord=2 if norm == "l2" else np.inf, axis=-1)
 
 
-def grid_distances(weights, x, epsilon, norm, side=150, slope=0.0):
+def grid_distances(weights, x, epsilon, norm, side=110, slope=0.0):
     """For each 2-D input the nearest point with another label on a grid of its ball, or inf."""
     axis = np.linspace(-epsilon, epsilon, side)
     first, second = np.meshgrid(axis, axis)
@@ -80,7 +80,12 @@ def patterns(weights, slope=0.0):
             gain = np.where(on == 1, 1.0, slope)
             normal, value = normal * gain, value * gain
         kernel, bias = weights[-1]
-        yield np.concatenate(normals, 1), np.concatenate(values), normal @ kernel, value @ kernel + bias
+        yield (
+            np.concatenate(normals, 1),
+            np.concatenate(values),
+            normal @ kernel,
+            value @ kernel + bias,
+        )
 
 
 def exact_distance(weights, x, norm, slope=0.0):
@@ -120,7 +125,7 @@ def nearest(rows, least, norm, best=np.inf):
     return float(np.linalg.norm(move))
 
 
-def contradictions(weights, x, epsilon, norm, verdicts, slope=0.0, side=150):
+def contradictions(weights, x, epsilon, norm, verdicts, slope=0.0, side=110):
     """Inputs whose verdict, radius or adversarial point a grid or the network itself refutes."""
     least = grid_distances(weights, x, epsilon, norm, side, slope)
     robust, found = verdicts.status == "ROBUST", verdicts.status == "NOT_ROBUST"

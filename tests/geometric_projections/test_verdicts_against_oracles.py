@@ -12,28 +12,26 @@ OPTIONS = [
 ]
 
 
-def wrong_verdicts(seeds, norms=("l2", "linf"), options=OPTIONS, inputs=4):
-    """How many verdicts of random networks a dense grid refutes, and how many there were."""
+def wrong_verdicts(seeds, options=OPTIONS, inputs=4, until_wrong=False):
+    """How many verdicts of random networks a dense grid refutes, and all statuses."""
     wrong, statuses = 0, []
     for seed in seeds:
         weights, epsilon, slope = oracles.random_weights(seed)
         x = np.random.default_rng([seed, 1]).normal(size=(inputs, 2)).astype("float32")
-        for norm in norms:
+        for norm in ("l2", "linf"):
             given = options[seed % len(options)]
             verdicts = certify(oracles.network(weights, slope), x, epsilon, norm=norm, **given)
             wrong += oracles.contradictions(weights, x, epsilon, norm, verdicts, slope).sum()
             statuses += list(verdicts.status)
+        if wrong and until_wrong:
+            break
     return wrong, statuses
 
 
 def test_no_verdict_contradicts_a_dense_grid():
     wrong, statuses = wrong_verdicts(range(100))
     assert wrong == 0
-    assert {s: statuses.count(s) > 20 for s in ("ROBUST", "NOT_ROBUST", "UNKNOWN")} == {
-        "ROBUST": True,
-        "NOT_ROBUST": True,
-        "UNKNOWN": True,
-    }
+    assert min(statuses.count(s) for s in ("ROBUST", "NOT_ROBUST", "UNKNOWN")) > 20
 
 
 @pytest.mark.slow
@@ -42,14 +40,14 @@ def test_no_verdict_of_two_thousand_networks_contradicts_a_dense_grid():
 
 
 def test_exact_resolution_leaves_nothing_open():
-    _, statuses = wrong_verdicts(range(200, 230), options=[{"exact": True}])
+    _, statuses = wrong_verdicts(range(200, 220), [{"exact": True}])
     assert set(statuses) == {"ROBUST", "NOT_ROBUST"}
 
 
 @pytest.mark.parametrize("norm", ["l2", "linf"])
 def test_the_largest_radius_is_the_distance_over_all_patterns(norm):
     found = 0
-    for seed in range(6):
+    for seed in range(4):
         rng = np.random.default_rng([seed, 5])
         sizes = [2, 3, 2, 3]
         weights = [
@@ -71,8 +69,7 @@ def test_pruning_by_a_wrong_factor_is_caught(monkeypatch, factor):
     """A planted bug: regions and facets seem farther than they can be."""
     true = _bounds._ratio
     monkeypatch.setattr(_bounds, "_ratio", lambda top, bottom: factor * true(top, bottom))
-    wrong, _ = wrong_verdicts(range(100), options=[{"exact": True}])
-    assert wrong > 0
+    assert wrong_verdicts(range(100), [{"exact": True}], until_wrong=True)[0] > 0
 
 
 def test_a_search_that_forgets_a_neighbour_is_caught(monkeypatch):
@@ -85,7 +82,7 @@ def test_a_search_that_forgets_a_neighbour_is_caught(monkeypatch):
         return lower
 
     monkeypatch.setattr(_bounds.RegionBounds, "facets", facets)
-    assert wrong_verdicts(range(100), options=[{"exact": True}])[0] > 0
+    assert wrong_verdicts(range(100), [{"exact": True}], until_wrong=True)[0] > 0
 
 
 def test_bounds_never_exceed_the_distance_to_the_region_or_its_facets():
