@@ -34,8 +34,12 @@ class Sorting:
         counts = "int8" if combinations.num_slots < 128 else "int16"
         none = np.zeros((1, m, m), counts)
         graphs = np.concatenate([np.stack([a.graph for a in alternatives]).astype(counts), none])
-        self.ordered = bool(graphs.any())
-        self.graphs = graphs.reshape(-1, m)
+        linked = graphs.any(axis=(0, 1)) | graphs.any(axis=(0, 2))
+        self.involved, self.free = (np.flatnonzero(i).astype("int32") for i in (linked, ~linked))
+        size = len(self.involved)
+        self.graphs = graphs[:, self.involved][:, :, self.involved].reshape(
+            len(graphs) * size, size
+        )
         tops, bottoms = (
             np.stack([getattr(a, side) for a in alternatives] + [np.ones(m, "bool")])
             for side in ("top", "bottom")
@@ -52,7 +56,8 @@ class Sorting:
         numbers = np.arange(1, len(combinations.slots) + 1, dtype="int32")
         slots = np.arange(combinations.num_slots)[:, None]
         self.numbers = np.where(combinations.slots == slots, numbers, 0)  # (slots, properties)
-        self.block = max(1, min(len(combinations), MOST_VALUES // (ROWS * m * m)))
+        values = max(size * size, combinations.num_slots * len(facts) * m)
+        self.block = max(1, min(len(combinations), MOST_VALUES // (ROWS * values)))
 
     def __call__(self, scores, active):
         """Searches all combinations.
@@ -130,7 +135,7 @@ class Sorting:
         key = ops.where(first, -1, rank)
         if last is not None:
             key = key + m * ops.cast(last, "int32")
-        if self.ordered:
+        if len(self.involved):
             place, cyclic = self._place(key, facts["blocked"], picked)
             top = ops.where(cyclic, m, top)
         else:
@@ -139,46 +144,61 @@ class Sorting:
         return ops.reshape(top, shape), ops.reshape(place, (*shape, m))
 
     def _place(self, key, blocked, picked):
-        """Places the classes one by one, the least key first of those that nothing blocks."""
-        m = self.m
+        """Places the classes one by one, the least key first of those that nothing blocks.
+
+        Classes that no graph orders are left out, and merged in by their keys: such a class comes
+        before an ordered one if its key is below that of any placed until then.
+        """
+        size = len(self.involved)
+        own = key if size == self.m else ops.take(key, self.involved, axis=1)
+        blocked = blocked if size == self.m else ops.take(blocked, self.involved, axis=1)
         base, rows = self._unions(picked)
-        index = ops.arange(m, dtype="int32")[None]
+        index = ops.arange(size, dtype="int32")[None]
+        bound = 2 * self.m  # above all keys
 
         def step(number, state):
-            waiting, place, cyclic = state
+            waiting, place, level, highest, cyclic = state
             chosen = ops.cast(ops.argmin(waiting, axis=-1), "int32")
+            least = ops.min(waiting, axis=-1)
             here = index == chosen[:, None]
-            cyclic = cyclic | (ops.min(waiting, axis=-1) >= 2 * m)
+            highest = ops.maximum(highest, least)
             freed = ops.cast(ops.take(base, rows + chosen, axis=0), "int32")
-            waiting = ops.where(here, 2 * m, waiting - 2 * m * freed)
-            return waiting, ops.where(here, number, place), cyclic
+            waiting = ops.where(here, bound, waiting - bound * freed)
+            place = ops.where(here, number, place)
+            level = ops.where(here, highest[:, None], level)
+            return waiting, place, level, highest, cyclic | (least >= bound)
 
-        waiting = key + 2 * m * blocked  # keys are below 2 m
-        state = (waiting, ops.zeros_like(key), ops.zeros_like(key[:, 0], "bool"))
-        if m <= UNROLLED:
-            for number in range(m):
+        zeros = ops.zeros_like(own)
+        state = (own + bound * blocked, zeros, zeros, zeros[:, 0] - 1, zeros[:, 0] > 0)
+        if size <= UNROLLED:
+            for number in range(size):
                 state = step(number, state)
         else:
-            state = ops.fori_loop(0, m, step, state)
-        return state[1], state[2]
+            state = ops.fori_loop(0, size, step, state)
+        _, place, level, _, cyclic = state
+        if size == self.m:
+            return place, cyclic
+        ordered = ops.minimum(level, bound) * (size + 1) + 1 + place
+        others = ops.take(key, self.free, axis=1) * (size + 1)
+        joined = ops.concatenate([ordered, others], axis=1)
+        joined = ops.take(joined, np.argsort([*self.involved, *self.free]).astype("int32"), axis=1)
+        return _argsort(_argsort(joined)), cyclic
 
     def _unions(self, picked):
         """The graphs that rows ask for: a table of edges, and where the ones of each row start."""
-        m, slots = self.m, picked.shape[-1]
+        size, slots = len(self.involved), picked.shape[-1]
         if slots == 1:
-            return ops.convert_to_tensor(self.graphs), picked[:, 0] * m
-        flat = self.graphs.reshape(-1, m * m)
-        if m <= DENSE and slots * len(flat) <= m * m:
+            return ops.convert_to_tensor(self.graphs), picked[:, 0] * size
+        flat = self.graphs.reshape(-1, size * size)
+        if size <= DENSE and slots * len(flat) <= size * size:
             # Sums of products of zeros and ones, exact in any precision of matrix products.
             chosen = ops.sum(ops.one_hot(picked, len(flat), dtype="float32"), axis=1)
-            union = ops.matmul(chosen, flat.astype("float32"))
-            union = ops.cast(union, str(flat.dtype))
+            union = ops.cast(ops.matmul(chosen, flat.astype("float32")), str(flat.dtype))
         else:
             graphs = ops.convert_to_tensor(flat)
-            union = ops.take(graphs, picked[:, 0], axis=0)
-            for slot in range(1, slots):
-                union = union + ops.take(graphs, picked[:, slot], axis=0)
-        return ops.reshape(union, (-1, m)), ops.cumsum(ops.ones_like(picked[:, 0])) * m - m
+            add = lambda k, union: union + ops.take(graphs, ops.take(picked, k, axis=1), axis=0)  # noqa: E731
+            union = ops.fori_loop(1, slots, add, ops.take(graphs, picked[:, 0], axis=0))
+        return ops.reshape(union, (-1, size)), ops.cumsum(ops.ones_like(picked[:, 0])) * size - size
 
 
 def _argsort(values):
