@@ -2,12 +2,13 @@
 
 import contextlib
 import functools
+import operator
 import types
 
 import numpy as np
 from keras import ops
 
-_SHARED = "concatenate matmul repeat reshape sum tanh transpose"
+_SHARED = "concatenate repeat reshape sum tanh transpose"
 
 
 def _sigmoid(x):
@@ -16,6 +17,7 @@ def _sigmoid(x):
 
 NUMPY = types.SimpleNamespace(
     **{name: getattr(np, name) for name in _SHARED.split()},
+    matmul=operator.matmul,
     sigmoid=_sigmoid,
     array=lambda x: np.asarray(x, "float64"),
     numpy=np.asarray,
@@ -27,6 +29,7 @@ def keras_arrays(dtype):
     """The same functions from `keras.ops`, which compute in `dtype` on the backend's device."""
     return types.SimpleNamespace(
         **{name: getattr(ops, name) for name in _SHARED.split()},
+        matmul=operator.matmul,  # on torch, that of Keras turns float64 into float32
         sigmoid=ops.sigmoid,
         array=lambda x: ops.convert_to_tensor(np.asarray(x, dtype), dtype=dtype),
         numpy=lambda x: ops.convert_to_numpy(x).astype("float64"),

@@ -34,8 +34,8 @@ class GatedInfluence:
         self.graph, self.delta, self.dtype = problem.graph, problem.delta, dtype
         self.edges = [(a, b) for b in self.graph.nodes for a in self.graph.into(b)]
         self._number = {edge: k for k, edge in enumerate(self.edges)}
-        self._trace, self._words = trace, trace.embed(problem.ids[0]).astype(dtype)
-        self._covector = quantity.head(trace)[0][0].astype(dtype)
+        self._trace, self._words = trace, trace.embed(problem.ids[0])
+        self._covector = quantity.head(trace)[0][0]
         points = (np.arange(line.steps) + 0.5) / line.steps
         start = line.start(trace, problem.ids)
         self._points = (start + points[:, None] * problem.delta).astype(dtype)
@@ -68,31 +68,30 @@ class GatedInfluence:
                     sources["recurrent"] = ("h", layer, step - 1)
                 self._layer(weights, layer, step, sources, at, gated)
         top = graph.into(graph.target)[0]
-        return ops.sum(gated(top, graph.target, at[top]) * self._covector, axis=-1)
+        return ops.sum(gated(top, graph.target, at[top]) * self._tensor(self._covector), axis=-1)
+
+    def _tensor(self, array):
+        return ops.convert_to_tensor(array.astype(self.dtype))
 
     def _layer(self, weights, layer, step, sources, at, gated):
+        h, c = self._state[layer]
         for kind in GATES:
-            node, total = (kind, layer, step), weights.bias[kind].astype(self.dtype)
-            if "kernel" not in sources:
-                word = self._words[step].astype("float64") @ weights.kernel[kind]
-                total = total + word.astype(self.dtype)
+            node, constant = (kind, layer, step), weights.bias[kind]
+            if not layer and "kernel" not in sources:
+                constant = constant + self._words[step] @ weights.kernel[kind]
             if "recurrent" not in sources:
-                state = self._state[layer][0] @ weights.recurrent[kind]
-                total = total + state.astype(self.dtype)
+                constant = constant + h @ weights.recurrent[kind]
+            total = self._tensor(constant)
             for name, source in sources.items():
-                matrix = getattr(weights, name)[kind].astype(self.dtype)
-                total = ops.matmul(gated(source, node, at[source]), matrix) + total
+                matrix = self._tensor(getattr(weights, name)[kind])
+                total = total + gated(source, node, at[source]) @ matrix
             at[node] = ops.tanh(total) if kind == "g" else ops.sigmoid(total)
-        cell, out = ("c", layer, step), ("h", layer, step)
+        cell, out, o = ("c", layer, step), ("h", layer, step), ("o", layer, step)
         i, f, g = (gated((k, layer, step), cell, at[k, layer, step]) for k in "ifg")
         last = ("c", layer, step - 1)
-        kept = (
-            gated(last, cell, at[last]) if last in at else self._state[layer][1].astype(self.dtype)
-        )
+        kept = gated(last, cell, at[last]) if last in at else self._tensor(c)
         at[cell] = f * kept + i * g
-        at[out] = gated(("o", layer, step), out, at["o", layer, step]) * ops.tanh(
-            gated(cell, out, at[cell])
-        )
+        at[out] = gated(o, out, at[o]) * ops.tanh(gated(cell, out, at[cell]))
 
     def _before(self, ids, first):
         """`(h, c)` of every layer before the word."""

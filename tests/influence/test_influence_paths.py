@@ -1,5 +1,6 @@
 import math
 
+import keras
 import numpy as np
 import pytest
 from small_language_models import FromEmbeddings, random_model, random_trace
@@ -7,6 +8,8 @@ from small_language_models import FromEmbeddings, random_model, random_trace
 from gloro_tf import influence as gi
 from gloro_tf.influence import _algorithms, _edges
 from gloro_tf.ops import gradient_function
+
+BACKEND = keras.backend.backend()
 
 
 def relative(a, b):
@@ -17,7 +20,7 @@ def keras_attribution(model, trace, ids, quantity, line):
     """By the gradient of the model's own Keras layers; none of our forward pass."""
     right, wrong = int(quantity.correct_id[0]), int(quantity.wrong_id[0])
     objective = lambda y: y[:, right] - y[:, wrong]  # noqa: E731
-    gradient = gradient_function(FromEmbeddings(model), objective, compiled=False)
+    gradient = gradient_function(FromEmbeddings(model), objective, compiled=BACKEND == "jax")
     words = trace.embed(ids)
     neutral = line.start(trace, ids[None])[0]
     middles = (np.arange(line.steps) + 0.5) / line.steps
@@ -31,14 +34,17 @@ def keras_attribution(model, trace, ids, quantity, line):
 @pytest.mark.parametrize("position, length", [(0, 3), (1, 5), (3, 4)])
 def test_the_sum_of_paths_is_the_gradient_of_the_keras_model(position, length, quantity):
     model = random_model(dtype="float64")
-    trace = gi.LSTMTrace.from_keras(model, tolerance=1e-13)
+    trace = gi.LSTMTrace.from_keras(model)
+    # On torch, Keras multiplies matrices in float32 whatever the policy.
+    limit = 1e-6 if BACKEND == "torch" else 1e-12
+    assert trace.deviation < limit
     ids = np.array([1, 4, 7, 3, 9])[:length]
     line = gi.NeutralLine(position, 5, steps=4, tolerance=None)
     expected = keras_attribution(model, trace, ids, quantity, line)
     total = gi.influence(trace, ids, quantity, line)
     paths = gi.path_influences(trace, ids, quantity, line)
-    assert relative(total.attribution, expected) < 1e-12
-    assert abs(paths.values.sum() - expected.sum()) < 1e-12 * abs(expected.sum())
+    assert relative(total.attribution, expected) < limit
+    assert abs(paths.values.sum() - expected.sum()) < limit * abs(expected.sum())
 
 
 def test_the_same_in_float32_on_every_backend(quantity, ids, short):
