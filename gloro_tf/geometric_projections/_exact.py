@@ -201,18 +201,13 @@ class _State:
         return solve
 
     def _longest(self, direction):
+        """How far, at most 1, a direction can be followed with all of these positive."""
         pairs = [(self.slack, direction[1]), (self.multipliers, direction[2])]
         if self.box:
-            pairs += [
-                (v.transpose(1, 0, 2).reshape(len(self.move), -1), d)
-                for v, d in (
-                    (self.sides, direction[3].transpose(1, 0, 2).reshape(len(self.move), -1)),
-                    (self.pressure, direction[4].transpose(1, 0, 2).reshape(len(self.move), -1)),
-                )
-            ]
+            pairs += [(self.sides[i], direction[3][i]) for i in (0, 1)]
+            pairs += [(self.pressure[i], direction[4][i]) for i in (0, 1)]
         longest = np.ones(len(self.move))
         for value, change in pairs:
-            falls = change < 0
-            ratio = np.where(falls, -value / np.where(falls, change, -1.0), np.inf)
-            longest = np.minimum(longest, ratio.min(axis=1))
+            steepest = (-change / value).max(axis=1, initial=1.0)
+            longest = np.minimum(longest, 1 / steepest)
         return longest

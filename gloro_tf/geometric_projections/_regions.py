@@ -68,7 +68,7 @@ class Evaluator:
         self.base_length = self.lengths(self.base[None])[0]
         self.rows = len(self.base)
         self.columns = network.units + network.classes
-        offsets = np.cumsum([0] + [len(b.kinks) for b in network.blocks])
+        offsets = np.cumsum([0] + [len(b.kinks) for b in network.blocks[:-1]])
         self.bits = [slice(a, b) for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
 
     def lengths(self, normals):
@@ -106,36 +106,26 @@ class Evaluator:
         Returns:
             `Planes`.
         """
-        count, blocks = len(bits), self.network.blocks
-        normal, length = self.base[None], self.base_length[None]
+        first, found = self.network.blocks[0], []
+        shape = len(bits), self.rows, start.shape[1]
+        normal = np.broadcast_to(self.base, shape)
+        length = np.broadcast_to(self.base_length, start.shape)
         errors = np.stack([np.broadcast_to(self.base_error, start.shape), start_error], axis=1)
-        value, found = start, []
-        for number, block in enumerate(blocks):
-            if number:
-                normal = (normal * slope[:, None]).reshape(count * self.rows, -1)
-                normal = (normal @ block.affine.weight).reshape(count, self.rows, -1)
-                value = (value * slope) @ block.affine.weight + block.affine.bias
-                errors = self._spread(block, errors, sizes, slope)
-                length = self.lengths(normal)
-            if block is blocks[-1]:
-                break
-            size = np.broadcast_to(length, value.shape) * (1 + gamma(self.rows))
-            sizes = np.stack([size, np.abs(value)], axis=1)
+        value, block = start, first
+        for part, after in zip(self.bits, self.network.blocks[1:], strict=True):
             kinks = block.kinks
-            on = np.zeros(value.shape, "bool")
-            on[:, kinks] = bits[:, self.bits[number]]
-            slope = np.where(on, block.positive, block.negative)
             full = slice(None) if len(kinks) == value.shape[1] else kinks
-            shape = (count, self.rows, value.shape[1])
-            found.append(
-                [
-                    np.broadcast_to(normal, shape)[:, :, full],
-                    value[:, full],
-                    np.broadcast_to(length, value.shape)[:, full],
-                    errors[:, 0, full],
-                    errors[:, 1, full],
-                ]
-            )
+            columns = normal, value, length, errors[:, 0], errors[:, 1]
+            found.append([column[..., full] for column in columns])
+            on = np.zeros(value.shape, "bool")
+            on[:, kinks] = bits[:, part]
+            slope = np.where(on, block.positive, block.negative)
+            sizes = np.stack([length * (1 + gamma(self.rows)), np.abs(value)], axis=1)
+            errors = self._spread(after, errors, sizes, slope)
+            normal = (normal * slope[:, None]).reshape(-1, normal.shape[2]) @ after.affine.weight
+            normal = normal.reshape(len(bits), self.rows, -1)
+            value = (value * slope) @ after.affine.weight + after.affine.bias
+            length, block = self.lengths(normal), after
         found.append(self._margins(normal, value, errors, label))
         return Planes(*[np.concatenate(parts, axis=-1) for parts in zip(*found, strict=True)])
 
@@ -154,8 +144,6 @@ class Evaluator:
         """Planes on which the label ties with each class."""
         count = len(value)
         rows, own = np.arange(count), np.asarray(label)
-        normal = np.broadcast_to(normal, (count, *normal.shape[1:]))
-        errors = np.broadcast_to(errors, (count, 2, value.shape[1]))
         length = self.lengths(normal) * (1 + gamma(self.rows))
         margin = normal[rows, :, own][:, :, None] - normal
         difference = value[rows, own][:, None] - value

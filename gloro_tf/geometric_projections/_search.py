@@ -13,7 +13,8 @@ from gloro_tf.geometric_projections.verdicts import NOT_ROBUST, ROBUST, TIMED_OU
 DOUBTS = 6
 BYTES = 2**23
 ROUNDS = 1
-HALVINGS = 24
+HALVINGS = 50
+CLOSE = 1e-6
 
 
 class Search:
@@ -212,21 +213,25 @@ class Search:
 
     def _resolve_batch(self, rows, owner, rival, key):
         """Larger lower bounds on how near each candidate's adversarial points can be."""
-        began = time.monotonic()
+        began, lower, left = time.monotonic(), key.copy(), np.arange(len(key))
         bits = self._unpack(rows)
-        planes, lower = self._planes(owner, bits), key
-        aim = self.reach[owner]
-        halvings = HALVINGS if self.options.lower_bound and self.evaluator.norm == "linf" else 1
-        for _ in range(halvings):
+        planes = self._planes(owner, bits)
+        halving = self.options.lower_bound and self.evaluator.norm == "linf"
+        for number in range(HALVINGS if halving else 1):
+            reach = self.reach[owner[left]]
+            aim = (lower[left] + reach) / 2 if number % 2 else reach * (1 - CLOSE * (number > 0))
 
-            def visit(numbers, moves):
-                found = self.witnesses.try_moves(owner[numbers], moves)
-                return found & (halvings > 1 or not self.options.lower_bound)
+            def visit(numbers, moves, left=left):
+                found = self.witnesses.try_moves(owner[left[numbers]], moves)
+                return found & (halving or not self.options.lower_bound)
 
-            programs = Programs(self.evaluator, planes, bits, rival, aim)
-            lower = np.maximum(lower, programs.solve(visit))
+            part = planes.rows(left), bits[left], rival[left]
+            programs = Programs(self.evaluator, *part, np.maximum(aim, CLOSE * self.epsilon))
+            lower[left] = np.maximum(lower[left], programs.solve(visit))
             if self.options.lower_bound:
                 self.reach = np.minimum(self.reach, self.witnesses.distance)
-            aim = np.maximum((lower + self.reach[owner]) / 2, 1e-9 * self.epsilon)
+            left = left[lower[left] < self.reach[owner[left]] * (1 - 2 * CLOSE)]
+            if not len(left):
+                break
         np.add.at(self.seconds, owner, (time.monotonic() - began) / len(owner))
         return lower

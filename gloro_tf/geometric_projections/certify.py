@@ -75,8 +75,8 @@ def certify(
         keep_going: bool. Whether to search on where a projection is not adversarial, instead of
             ending as `UNKNOWN` at once. Defaults to `True`.
         exact: bool. Whether to settle what is left open by solving, for each open region and class,
-            for the nearest point that the other class wins; `keep_going` then goes without saying. Defaults
-            to `True`, which decides everything but ties and what the budget ends.
+            for the nearest point that the other class wins. The search then always keeps going.
+            Defaults to `True`, which decides all but ties and what a budget ends.
         lower_bound: bool. Whether to search on after an adversarial point was found, for the
             largest radius that can be certified. Defaults to `False`: the radius is then what was
             certain when the verdict fell.
