@@ -18,6 +18,7 @@ from gloro_tf import (
     models,
     ops,
     plots,
+    smoothness,
     testing,
     training,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "models",
     "ops",
     "plots",
+    "smoothness",
     "testing",
     "training",
 ]

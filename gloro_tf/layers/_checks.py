@@ -15,6 +15,13 @@ def check_fraction(name, value):
     return float(value)
 
 
+def check_width(name, value):
+    """Returns a positive finite float, or raises `ValueError` naming the argument."""
+    if isinstance(value, bool) or not 0 < value < float("inf"):
+        raise ValueError(f"`{name}` must be positive and finite. Received: {name}={value!r}")
+    return float(value)
+
+
 def check_groups(layer, input_shape, group):
     """Raises `ValueError` unless the last axis splits into groups of a size."""
     if input_shape[-1] is None or input_shape[-1] % group:

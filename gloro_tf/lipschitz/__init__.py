@@ -5,6 +5,7 @@ from gloro_tf.lipschitz import (
     rules_linear,
     rules_merging,
     rules_reshaping,
+    rules_smooth,
 )
 from gloro_tf.lipschitz.api import bound, estimate
 from gloro_tf.lipschitz.factors import Constant, Gain
@@ -27,4 +28,5 @@ __all__ = [
     "rules_linear",
     "rules_merging",
     "rules_reshaping",
+    "rules_smooth",
 ]

@@ -1,0 +1,72 @@
+"""Units that answer the length of a group of entries: smooth, and steep everywhere but at zero."""
+
+import keras
+from keras import ops
+
+from gloro_tf.layers._checks import check_groups, check_positive, check_width
+from gloro_tf.layers.scalar_activations import bend
+
+
+@keras.saving.register_keras_serializable(package="gloro_tf")
+class PairNorm(keras.layers.Layer):
+    """`sqrt(a^2 + b^2)` of the first and second half of the features, which it halves.
+
+    Smoothed as `sqrt(r^2 + delta^2) - delta`, so that its gradient is 0, and no NaN, at zero.
+    1-Lipschitz; its gradient has length 1 far from zero.
+
+    Args:
+        delta: float. Defaults to 1e-6.
+        **kwargs: Base `keras.layers.Layer` arguments.
+
+    Raises:
+        ValueError: if the last axis is odd or unknown.
+    """
+
+    lipschitz = 1.0
+
+    def __init__(self, delta=1e-6, **kwargs):
+        super().__init__(**kwargs)
+        self.delta = check_width("delta", delta)
+
+    def build(self, input_shape):
+        check_groups("PairNorm", input_shape, 2)
+
+    def call(self, inputs):
+        first, second = ops.split(inputs, 2, axis=-1)
+        return bend(ops.square(first) + ops.square(second), self.delta)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], input_shape[-1] // 2)
+
+    def get_config(self):
+        return {**super().get_config(), "delta": self.delta}
+
+
+@keras.saving.register_keras_serializable(package="gloro_tf")
+class L2Pooling2D(keras.layers.Layer):
+    """The length of each window of a channel, windows side by side; 1-Lipschitz.
+
+    Args:
+        pool_size: int. Side of the windows; what is left over at the end is dropped. Defaults to 2.
+        delta: float. As in `PairNorm`.
+        **kwargs: Base `keras.layers.Layer` arguments.
+    """
+
+    lipschitz = 1.0
+
+    def __init__(self, pool_size=2, delta=1e-6, **kwargs):
+        super().__init__(**kwargs)
+        self.pool_size = check_positive("pool_size", pool_size)
+        self.delta = check_width("delta", delta)
+
+    def call(self, inputs):
+        side = self.pool_size
+        mean = ops.average_pool(ops.square(inputs), side, side, "valid", "channels_last")
+        return bend(mean * side * side, self.delta)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        return (batch, height // self.pool_size, width // self.pool_size, channels)
+
+    def get_config(self):
+        return {**super().get_config(), "pool_size": self.pool_size, "delta": self.delta}

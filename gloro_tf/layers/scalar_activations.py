@@ -1,0 +1,118 @@
+"""Smooth activations of single entries, each with its declared Lipschitz constant."""
+
+import math
+
+import keras
+from keras import ops
+
+from gloro_tf.layers._checks import check_width
+
+# Suprema of the absolute slopes, rounded up: GELU by the error function at sqrt(2), by its tanh form
+# at 1.4185; SiLU and mish by numerical maximisation; `smoothness.steepest` measures them again.
+SLOPES = {"gelu": 1.1289042, "gelu_tanh": 1.1289931, "silu": 1.0998394, "mish": 1.0884984}
+
+
+class _Scalar(keras.layers.Layer):
+    """A function of single entries; `lipschitz` bounds its slope."""
+
+    lipschitz = 1.0
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+@keras.saving.register_keras_serializable(package="gloro_tf")
+class SoftHuber(_Scalar):
+    """`delta (sqrt(1 + (x / delta)^2) - 1)`: a smooth absolute value, 1-Lipschitz.
+
+    Args:
+        delta: float. Half-width of the bend; the slope is at least `1 / sqrt(2)` outside of it.
+            Defaults to 0.1.
+        **kwargs: Base `keras.layers.Layer` arguments.
+    """
+
+    def __init__(self, delta=0.1, **kwargs):
+        super().__init__(**kwargs)
+        self.delta = check_width("delta", delta)
+
+    def call(self, inputs):
+        return bend(ops.square(inputs), self.delta)
+
+    def get_config(self):
+        return {**super().get_config(), "delta": self.delta}
+
+
+@keras.saving.register_keras_serializable(package="gloro_tf")
+class LogCosh(_Scalar):
+    """`log(cosh(beta x)) / beta`: a smooth absolute value with slope `tanh(beta x)`, 1-Lipschitz.
+
+    Args:
+        beta: float. Defaults to 10.
+        **kwargs: Base `keras.layers.Layer` arguments.
+    """
+
+    def __init__(self, beta=10.0, **kwargs):
+        super().__init__(**kwargs)
+        self.beta = check_width("beta", beta)
+
+    def call(self, inputs):
+        size = ops.abs(inputs) * self.beta
+        return (size + ops.softplus(-2 * size) - math.log(2)) / self.beta
+
+    def get_config(self):
+        return {**super().get_config(), "beta": self.beta}
+
+
+@keras.saving.register_keras_serializable(package="gloro_tf")
+class Softplus(_Scalar):
+    """`log(1 + exp(beta x)) / beta`: a smooth ReLU, 1-Lipschitz.
+
+    Args:
+        beta: float. Defaults to 10.
+        **kwargs: Base `keras.layers.Layer` arguments.
+    """
+
+    def __init__(self, beta=10.0, **kwargs):
+        super().__init__(**kwargs)
+        self.beta = check_width("beta", beta)
+
+    def call(self, inputs):
+        return ops.softplus(inputs * self.beta) / self.beta
+
+    def get_config(self):
+        return {**super().get_config(), "beta": self.beta}
+
+
+@keras.saving.register_keras_serializable(package="gloro_tf")
+class UnitSlope(_Scalar):
+    """GELU, SiLU or mish, divided by its Lipschitz constant, so that it is 1-Lipschitz.
+
+    Args:
+        activation: `"gelu"` (error function), `"gelu_tanh"`, `"silu"` or `"mish"`.
+        **kwargs: Base `keras.layers.Layer` arguments.
+    """
+
+    def __init__(self, activation="gelu", **kwargs):
+        super().__init__(**kwargs)
+        if activation not in SLOPES:
+            raise ValueError(
+                f"`activation` must be one of {sorted(SLOPES)}. Received: activation={activation!r}"
+            )
+        self.activation = activation
+
+    def call(self, inputs):
+        function = {
+            "gelu": lambda x: ops.gelu(x, approximate=False),
+            "gelu_tanh": lambda x: ops.gelu(x, approximate=True),
+            "silu": ops.silu,
+            "mish": lambda x: x * ops.tanh(ops.softplus(x)),
+        }[self.activation]
+        return function(inputs) / SLOPES[self.activation]
+
+    def get_config(self):
+        return {**super().get_config(), "activation": self.activation}
+
+
+def bend(square, delta):
+    """`sqrt(square + delta^2) - delta` without cancellation."""
+    return square / (ops.sqrt(square + delta * delta) + delta)

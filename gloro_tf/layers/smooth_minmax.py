@@ -1,0 +1,47 @@
+"""A smooth MinMax."""
+
+import math
+
+import keras
+from keras import ops
+
+from gloro_tf.layers._checks import check_groups, check_width
+from gloro_tf.layers.scalar_activations import bend
+
+
+@keras.saving.register_keras_serializable(package="gloro_tf")
+class SmoothMinMax(keras.layers.Layer):
+    """MinMax whose kink is rounded: halves `a`, `b` become `(u + psi(v), u - psi(v)) / sqrt(2)`.
+
+    Here `u = (a + b) / sqrt(2)`, `v = (a - b) / sqrt(2)`, `psi(v) = sqrt(v^2 + delta^2) - delta`. The
+    Jacobian has the singular values 1 and `|v| / sqrt(v^2 + delta^2)`, so it is 1-Lipschitz; sums of
+    pairs are kept, and it differs from `MinMax` by at most `delta / sqrt(2)` an entry.
+
+    Args:
+        delta: float. Defaults to 0.1.
+        **kwargs: Base `keras.layers.Layer` arguments.
+
+    Raises:
+        ValueError: if the last axis is odd or unknown.
+    """
+
+    lipschitz = 1.0
+
+    def __init__(self, delta=0.1, **kwargs):
+        super().__init__(**kwargs)
+        self.delta = check_width("delta", delta)
+
+    def build(self, input_shape):
+        check_groups("SmoothMinMax", input_shape, 2)
+
+    def call(self, inputs):
+        first, second = ops.split(inputs, 2, axis=-1)
+        middle, half = (first + second) / 2, (first - second) / 2
+        apart = bend(ops.square(half), self.delta / math.sqrt(2))
+        return ops.concatenate([middle + apart, middle - apart], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "delta": self.delta}

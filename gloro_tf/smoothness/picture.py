@@ -1,0 +1,74 @@
+"""A picture of a model in the plane: regions, level sets, and what is certified."""
+
+import numpy as np
+
+from gloro_tf.plots import _figure
+from gloro_tf.smoothness.sweep import boundary_points
+
+
+def picture(
+    model, bounds=((0.0, 1.0), (0.0, 1.0)), side=161, radii=(0.05, 0.1), path=None, ax=None
+):
+    """Draws the decision regions of a certified model of two inputs and two classes.
+
+    Level sets of the certified radius (solid) are drawn beside those of the true distance to the
+    model's own boundary (dashed); where they coincide, certificates are tight.
+
+    Args:
+        model: a frozen `GloroModel` on inputs of shape `(2,)`.
+        bounds: `((low, high), (low, high))` of the two inputs.
+        side: int. Grid points along each.
+        radii: sequence of floats. Levels to draw.
+        path: optional file to save to.
+        ax: optional matplotlib axes.
+
+    Returns:
+        The matplotlib `Figure`.
+
+    Raises:
+        ValueError: for a model of other inputs.
+        ImportError: without matplotlib.
+    """
+    if tuple(model.logits_model.input_shape[1:]) != (2,):
+        raise ValueError(
+            f"`model` must take inputs of shape (2,). Received: {model.logits_model.input_shape[1:]}"
+        )
+    ax = _figure.new_axes(ax, (5, 4.6))
+    ax.grid(False)
+    axes = [np.linspace(low, high, side) for low, high in bounds]
+    grid = np.stack(np.meshgrid(*axes), -1).reshape(-1, 2).astype("float32")
+    found = model.certify(grid, batch_size=4096)
+    label, radius = (a.reshape(side, side) for a in (found.label, found.radius))
+    ax.imshow(
+        label,
+        origin="lower",
+        extent=(*bounds[0], *bounds[1]),
+        cmap="coolwarm",
+        alpha=0.25,
+        aspect="auto",
+        interpolation="nearest",
+    )
+    unit = np.linspace(0, 1, side)
+    low, size = np.array(bounds)[:, 0], np.ptp(np.array(bounds), axis=1)
+    zeros = np.concatenate(
+        [boundary_points(np.where(label == c, 1.0, -1.0), unit) for c in np.unique(label)]
+    )
+    zeros = zeros * size + low
+    ax.contour(*axes, radius, levels=sorted(radii), colors=_figure.BLUE, linewidths=1.2)
+    if len(zeros):
+        parts = np.array_split(grid.astype("float64"), 64)
+        distance = [
+            np.sqrt(((p[:, None] - zeros[None]) ** 2).sum(axis=-1)).min(axis=1) for p in parts
+        ]
+        distance = np.concatenate(distance).reshape(side, side)
+        ax.contour(
+            *axes,
+            distance,
+            levels=sorted(radii),
+            colors=_figure.RED,
+            linewidths=1.0,
+            linestyles="--",
+        )
+        ax.plot(zeros[:, 0], zeros[:, 1], ".", color=_figure.INK, markersize=1)
+    ax.set_title("certified radius (solid) and true distance (dashed)")
+    return _figure.finish(ax.figure, path)
