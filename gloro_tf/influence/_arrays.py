@@ -5,10 +5,11 @@ import functools
 import operator
 import types
 
+import keras
 import numpy as np
 from keras import ops
 
-_SHARED = "concatenate repeat reshape sum tanh transpose"
+_SHARED = "concatenate repeat reshape sum transpose"
 
 
 def _sigmoid(x):
@@ -19,18 +20,29 @@ NUMPY = types.SimpleNamespace(
     **{name: getattr(np, name) for name in _SHARED.split()},
     matmul=operator.matmul,
     sigmoid=_sigmoid,
+    tanh=np.tanh,
     array=lambda x: np.asarray(x, "float64"),
     numpy=np.asarray,
     itemsize=8,
 )
 
 
+def _logistic_tanh(x):
+    return 2.0 * ops.sigmoid(2.0 * x) - 1.0
+
+
 def keras_arrays(dtype):
-    """The same functions from `keras.ops`, which compute in `dtype` on the backend's device."""
+    """The same functions from `keras.ops`, which compute in `dtype` on the backend's device.
+
+    Two of Keras' own turn float64 into float32, whatever JAX and PyTorch are told: `ops.tanh` on
+    the one and `ops.matmul` on the other.
+    """
+    narrow = dtype == "float64" and keras.backend.backend() == "jax"
     return types.SimpleNamespace(
         **{name: getattr(ops, name) for name in _SHARED.split()},
-        matmul=operator.matmul,  # on torch, that of Keras turns float64 into float32
+        matmul=operator.matmul,
         sigmoid=ops.sigmoid,
+        tanh=_logistic_tanh if narrow else ops.tanh,
         array=lambda x: ops.convert_to_tensor(np.asarray(x, dtype), dtype=dtype),
         numpy=lambda x: ops.convert_to_numpy(x).astype("float64"),
         itemsize=np.dtype(dtype).itemsize,

@@ -3,6 +3,7 @@
 import numpy as np
 from keras import ops
 
+from gloro_tf.influence._arrays import keras_arrays
 from gloro_tf.influence._problem import Problem
 from gloro_tf.influence.graph import GATES
 from gloro_tf.influence.total import one
@@ -40,6 +41,7 @@ class GatedInfluence:
         start = line.start(trace, problem.ids)
         self._points = (start + points[:, None] * problem.delta).astype(dtype)
         self._state = self._before(problem.ids, self.graph.first)
+        self._tanh = keras_arrays(dtype).tanh
         self._gradient = gradient_function(_Identity(dtype), self._quantity)
 
     def __call__(self, path=None):
@@ -85,13 +87,13 @@ class GatedInfluence:
             for name, source in sources.items():
                 matrix = self._tensor(getattr(weights, name)[kind])
                 total = total + gated(source, node, at[source]) @ matrix
-            at[node] = ops.tanh(total) if kind == "g" else ops.sigmoid(total)
+            at[node] = self._tanh(total) if kind == "g" else ops.sigmoid(total)
         cell, out, o = ("c", layer, step), ("h", layer, step), ("o", layer, step)
         i, f, g = (gated((k, layer, step), cell, at[k, layer, step]) for k in "ifg")
         last = ("c", layer, step - 1)
         kept = gated(last, cell, at[last]) if last in at else self._tensor(c)
         at[cell] = f * kept + i * g
-        at[out] = gated(o, out, at[o]) * ops.tanh(gated(cell, out, at[cell]))
+        at[out] = gated(o, out, at[o]) * self._tanh(gated(cell, out, at[cell]))
 
     def _before(self, ids, first):
         """`(h, c)` of every layer before the word."""

@@ -35,8 +35,8 @@ def keras_attribution(model, trace, ids, quantity, line):
 def test_the_sum_of_paths_is_the_gradient_of_the_keras_model(position, length, quantity):
     model = random_model(dtype="float64")
     trace = gi.LSTMTrace.from_keras(model)
-    # On torch, Keras multiplies matrices in float32 whatever the policy.
-    limit = 1e-6 if BACKEND == "torch" else 1e-12
+    # On JAX and torch, parts of Keras' own LSTM compute in float32 whatever the policy.
+    limit = 1e-12 if BACKEND == "tensorflow" else 1e-6
     assert trace.deviation < limit
     ids = np.array([1, 4, 7, 3, 9])[:length]
     line = gi.NeutralLine(position, 5, steps=4, tolerance=None)

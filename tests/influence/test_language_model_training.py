@@ -8,10 +8,11 @@ from gloro_tf import influence as gi
 from gloro_tf.influence import __main__ as terminal
 
 
+@pytest.mark.slow
 def test_a_model_that_does_not_know_agreement_is_not_handed_out():
     grammar = gi.AgreementGrammar("shared", 0.25)
     with pytest.raises(RuntimeError, match="(?s)at least 99%.*Remedy: more epochs"):
-        gi.train_language_model(grammar, sentences=256, epochs=1, attempts=1)
+        gi.train_language_model(grammar, sentences=128, epochs=1, attempts=1)
 
 
 def test_the_language_model(tmp_path):
