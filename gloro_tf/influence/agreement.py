@@ -145,18 +145,8 @@ def read_agreement_set(
         vocabulary = {word: number for number, word in enumerate(vocabulary)}
     counterparts = dict(counterparts or {})
     counterparts.update({b: a for a, b in counterparts.items()})
-    items = _items(path, lower)
-    rows, conditions = [], []
-    for name, item in items.items():
-        if set(item) != {"correct", "wrong"}:
-            raise ValueError(f"Item {name!r} must have a correct and a wrong line: {path}.")
-        (words, condition), (others, _) = item["correct"], item["wrong"]
-        if words[:-1] != others[:-1]:
-            raise ValueError(f"The lines of item {name!r} must differ in the last word only.")
-        nouns = [words[p] for p in (subject, intervening) if p is not None]
-        pairs = [_other(noun, vocabulary, counterparts) for noun in nouns]
-        rows.append([*words, others[-1], *pairs])
-        conditions.append("".join(_LETTER[c] for c in condition.split("_")))
+    places = [p for p in (subject, intervening) if p is not None]
+    rows, conditions = _rows(_items(path, lower), places, vocabulary, counterparts)
     table = _encode(rows, vocabulary, path)
     end = len(rows[0]) - (2 if intervening is None else 3)
     return AgreementSet(
@@ -170,6 +160,26 @@ def read_agreement_set(
         subject,
         intervening,
     )
+
+
+def _rows(items, places, vocabulary, counterparts):
+    """For each item its words, the wrong verb and the nouns' other forms; and its condition."""
+    rows, conditions = [], []
+    for name, item in items.items():
+        if set(item) != {"correct", "wrong"}:
+            raise ValueError(f"Item {name!r} must have a correct and a wrong line.")
+        (words, condition), (others, _) = item["correct"], item["wrong"]
+        if words[:-1] != others[:-1]:
+            raise ValueError(f"The lines of item {name!r} must differ in the last word only.")
+        if max(places) >= len(words) - 1:
+            raise ValueError(
+                "`subject` and `intervening` must be positions before the verb. "
+                f"Received: {places} for {' '.join(words)!r}."
+            )
+        pairs = [_other(words[place], vocabulary, counterparts) for place in places]
+        rows.append([*words, others[-1], *pairs])
+        conditions.append("".join(_LETTER[c] for c in condition.split("_")))
+    return rows, conditions
 
 
 def _items(path, lower):

@@ -51,9 +51,7 @@ def train_language_model(
     Args:
         grammar: `AgreementGrammar`.
         seed: int. Of the sentences, the weights and their order.
-        sentences: int. Defaults to 20,000.
-        epochs: int. Defaults to 8.
-        batch_size: int. Defaults to 128.
+        sentences, epochs, batch_size: int. Default to 20,000, 8 and 128.
         learning_rate: float. Of Adam, falling to a tenth along a cosine. Defaults to 6e-3.
         accuracy: float. What every condition must reach. Defaults to 0.99.
         attempts: int. How often to train. Defaults to 3.

@@ -185,6 +185,13 @@ def test_bad_tables(tmp_path, text, message):
         gi.read_agreement_set(file, "the a now dog dogs bark barks".split())
 
 
+def test_nouns_must_stand_before_the_verb(tmp_path):
+    file = tmp_path / "t.tab"
+    file.write_text("the dog barks\tsingular\tcorrect\t1\nthe dog bark\tsingular\twrong\t1\n")
+    with pytest.raises(ValueError, match="before the verb"):
+        gi.read_agreement_set(file, "the dog dogs bark barks".split(), intervening=2)
+
+
 def test_bad_grammars():
     grammar = gi.AgreementGrammar()
     for message, make in {
