@@ -2,11 +2,11 @@
 
     PYTHONPATH=. python benchmarks/cascades.py --data_dir=... [--points 1000]
 
-Each member is a 2C2F network; the first trains on the first 50,000 training images, each next one only
-on those of them that no earlier member certifies, as in Wong et al., 2018, and Mangal et al., 2023. How
-long they train (10 epochs, then 4 and 4) was chosen on training images 50,000 to 51,000. The attack then
-goes for test images that the cascade labels rightly, and for the sound cascade and the vote of the same
-members, of which it must break no certified one.
+Each member is a 2C2F network; the first trains on the first 50,000 training images, each next one
+only on those of them that no earlier member certifies, as in Wong et al., 2018, and Mangal et al.,
+2023. How long they train (10 epochs, then 4 and 4) was chosen on training images 50,000 to 51,000. The
+attack then goes for test images that the cascade labels rightly, and for the sound cascade and the
+vote of the same members, of which it must break no certified one.
 """
 
 import argparse
