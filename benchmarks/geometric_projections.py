@@ -154,7 +154,7 @@ def scip(args):
 def all_points(args):
     x, y, _ = images(args.shared)
     net, _ = network(args.shared, "3x20")
-    given = {"exact": True, "seconds_per_point": args.seconds, "verbose": 1}
+    given = {"exact": True, "seconds_per_point": args.seconds}
     verdicts, wall, cpu = timed(lambda: certify(net, x, EPSILON, **given))
     vra = np.mean((verdicts.status == "ROBUST") & (verdicts.label == y))
     row = [*verdicts.counts().values(), f"{vra:.4f}", int(verdicts.regions.sum())]

@@ -1,5 +1,8 @@
 """The search over regions: all inputs in one frontier, nearest regions first."""
 
+import contextlib
+import signal
+import threading
 import time
 
 import numpy as np
@@ -69,21 +72,23 @@ class Search:
 
     def run(self, report=lambda search: None):
         """Searches until all inputs are decided or a budget ends; Ctrl-C ends it early."""
-        try:
-            while True:
+        with _deferred_interrupt() as self.interrupted:
+            while not self._over():
                 self._admit()
                 rows, keys = self.agenda.take(self.batch)
                 if not len(rows) and not self.active.any():
                     break
                 self._round(rows, keys)
                 report(self)
-                limit = self.options.seconds
-                if limit is not None and time.monotonic() - self.began > limit:
-                    break
-        except KeyboardInterrupt:
-            pass
-        self._finish(np.flatnonzero(self.active), TIMED_OUT)
-        self.status[self.status == ""] = TIMED_OUT
+            self._finish(np.flatnonzero(self.active), TIMED_OUT)
+            self.status[self.status == ""] = TIMED_OUT
+
+    def _over(self):
+        """Whether Ctrl-C was pressed or the time for all inputs is spent."""
+        limit = self.options.seconds
+        return bool(self.interrupted) or (
+            limit is not None and time.monotonic() - self.began > limit
+        )
 
     def _admit(self):
         """Starts more inputs while there is little to do."""
@@ -119,8 +124,8 @@ class Search:
         planes = self._planes(inputs, bits)
         reach = self.reach[inputs]
         bounds = RegionBounds(self.evaluator, planes, bits, ROUNDS)
-        near = bounds.lower <= reach
-        lower = bounds.facets()
+        near = ~(bounds.lower > reach)  # so that NaN, from an overflow, is never far
+        lower = np.nan_to_num(bounds.facets(), nan=0.0, posinf=np.inf)
         lower[np.arange(len(rows)), units + self.label[inputs]] = np.inf
         hit = (lower <= reach[:, None]) & near[:, None]
         region, unit = np.nonzero(hit[:, :units])
@@ -205,9 +210,9 @@ class Search:
             part = part[key[part] <= self.reach[owner[part]]]
             if not self.options.lower_bound:
                 part = part[~np.isfinite(self.witnesses.distance[owner[part]])]
-            if len(part):
+            if len(part) and not self._over():
                 key[part] = self._resolve_batch(rows[part], owner[part], rival[part], key[part])
-        open_ = order[key[order] <= self.reach[owner[order]]]
+        open_ = order[~(key[order] > self.reach[owner[order]])]
         self.open_key[ended] = np.inf
         np.minimum.at(self.open_key, owner[open_], key[open_])
 
@@ -235,3 +240,23 @@ class Search:
                 break
         np.add.at(self.seconds, owner, (time.monotonic() - began) / len(owner))
         return lower
+
+
+@contextlib.contextmanager
+def _deferred_interrupt():
+    """Collects the first Ctrl-C in a list, so that a round always ends whole; a second one raises."""
+    pressed = []
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+
+    def note(number, frame):
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before if before is not None else signal.SIG_DFL)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from gloro_tf.geometric_projections.network import gamma
+
 # How far a projected point is pushed past the boundary, as shares of the radius of the ball.
 PUSHES = (1e-6, 1e-3, 1.0)
 INSIDE = 1 - 1e-9
@@ -85,7 +87,8 @@ class Witnesses:
             `(k,)` bool: which were accepted.
         """
         order = 2 if self.evaluator.norm == "l2" else np.inf
-        distance = np.linalg.norm(points - self.x[inputs], ord=order, axis=1) * (1 + 1e-12)
+        distance = np.linalg.norm(points - self.x[inputs], ord=order, axis=1)
+        distance = distance * (1 + gamma(points.shape[1]))
         logits, error = self.network.logits(points)
         rows, own = np.arange(len(points)), self.label[inputs]
         margin = logits - logits[rows, own][:, None]

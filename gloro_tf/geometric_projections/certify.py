@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import sys
 
 import keras
 import numpy as np
@@ -89,7 +88,8 @@ def certify(
             Those that were looked at are kept. Defaults to 1 GiB.
         verbose: int. 1 shows a progress bar. Defaults to 0.
 
-    Ctrl-C ends the search; what is not decided by then is `TIMED_OUT`, with the radius so far.
+    Ctrl-C ends the search after the batch in hand; what is not decided by then is `TIMED_OUT`,
+    with the radius so far.
 
     Returns:
         `Verdicts(status, radius, adversarial)`.
@@ -160,10 +160,11 @@ class _Progress:
     """A bar of inputs decided, with the regions looked at."""
 
     def __init__(self, count):
-        self.bar = keras.utils.Progbar(count, unit_name="input", stateful_metrics=["regions"])
+        self.bar = keras.utils.Progbar(
+            count, interval=0.5, unit_name="input", stateful_metrics=["regions"]
+        )
 
     def __call__(self, search):
         decided = int((search.status != "").sum())
         ended = decided == search.count
         self.bar.update(decided, [("regions", int(search.regions.sum()))], finalize=ended)
-        sys.stdout.flush()

@@ -1,5 +1,7 @@
 import os
 import pathlib
+import signal
+import sys
 
 import keras
 import numpy as np
@@ -83,6 +85,16 @@ def test_a_tie_is_never_robust():
     assert set(certify(twins, np.float32([[1, 1]]), 0.1).status) == {"UNKNOWN"}
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_overflow_is_never_robust():
+    weights, x = wide()
+    huge = [(kernel * 1e130, bias * 1e130) for kernel, bias in weights]
+    for options in ({"exact": False}, {"exact": True}):
+        verdicts = certify(oracles.network(huge), x, 0.3, max_regions=50, **options)
+        assert not np.any(verdicts.status == "ROBUST")
+        assert np.all(verdicts.radius[verdicts.status == "UNKNOWN"] == 0)
+
+
 def test_units_on_their_kink_are_searched_on_both_sides():
     kernel = np.array([[1.0, -1.0, 0.1], [0.3, 0.7, -0.2]])
     head = np.array([[1.0, 0.2], [0.1, 1.0], [-0.4, 0.6]])
@@ -113,8 +125,8 @@ def test_interrupting_returns_what_is_known(monkeypatch):
 
     def visit(self, *args):
         calls.append(1)
-        if len(calls) > 20:
-            raise KeyboardInterrupt
+        if len(calls) == 20:
+            signal.raise_signal(signal.SIGINT)
         true(self, *args)
 
     network = oracles.network(weights)
@@ -122,7 +134,7 @@ def test_interrupting_returns_what_is_known(monkeypatch):
     monkeypatch.setattr(_search.Search, "_visit", visit)
     verdicts = certify(network, x, 0.4, batch_size=32)
     late = verdicts.status == "TIMED_OUT"
-    assert 0 < late.sum() < 30
+    assert 0 < late.sum() < 30 and len(calls) == 20
     np.testing.assert_array_equal(verdicts.status[~late], full.status[~late])
     assert np.all(verdicts.radius <= full.radius)
 
@@ -186,8 +198,6 @@ def published(name):
     path = SHARED / "data" / "fgp" / "networks.npz"
     if not path.exists():
         pytest.skip("needs the published networks under GLORO_TF_SHARED")
-    import sys
-
     sys.path.insert(0, str(SHARED / "data"))
     datasets = pytest.importorskip("datasets")
     sys.path.pop(0)
