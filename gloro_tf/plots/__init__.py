@@ -3,5 +3,6 @@
 from gloro_tf.plots.curve import certified_accuracy
 from gloro_tf.plots.grid import examples
 from gloro_tf.plots.histogram import margins
+from gloro_tf.plots.paths import influence_paths, node_influence
 
-__all__ = ["certified_accuracy", "examples", "margins"]
+__all__ = ["certified_accuracy", "examples", "influence_paths", "margins", "node_influence"]
