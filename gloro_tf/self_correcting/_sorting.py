@@ -72,7 +72,8 @@ class Sorting:
             class; `m` where no order is safe) and `combination`.
         """
         m = self.m
-        order = _argsort(-scores)  # stable on all three backends
+        zeros = ops.where(scores == 0, 0.0, -scores)  # XLA sorts -0.0 before 0.0
+        order = _argsort(zeros)  # stable on all three backends
         rank = _argsort(order)
         named = ops.where(active[:, None, :], self.numbers[None], 0)
         property_of = (ops.max(named, axis=-1) - 1) % len(self.picks)  # its last row: none

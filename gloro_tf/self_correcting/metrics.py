@@ -29,7 +29,8 @@ class StatusRate(RowMean):
 
     ```python
     safe = make_self_correcting(model, properties, return_status=True)
-    safe.compile(metrics={"status": [StatusRate("corrected"), StatusRate("conflict")]})
+    rates = [StatusRate("corrected"), StatusRate("conflict")]
+    safe.compile(loss={"outputs": loss, "status": None}, metrics={"status": rates})
     safe.evaluate(x, {"outputs": y, "status": np.zeros(len(x))})
     ```
     """

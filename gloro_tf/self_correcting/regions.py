@@ -62,7 +62,7 @@ class Box(Precondition):
         if library is np:
             low, high = low.astype("float64"), high.astype("float64")
         low, high = library.array(low), library.array(high)
-        shrink = 1 - (len(low) + 8) * (2.0**-50 if library is np else 2.0**-22)
+        shrink = 1 - (self.lower.size + 8) * (2.0**-50 if library is np else 2.0**-22)
         if not inside:
             room = library.min(library.minimum(x - low, high - x), axis=-1)
             return library.maximum(room, 0.0) * max(shrink, 0.0)

@@ -43,8 +43,8 @@ def find_violations(
         model: as in `safety_report`; for `"gradient"` a `keras.Model` that returns a tensor.
         property: `Property`, or a `SafeOrdering` of which any property may be violated.
         n: int. How many points to draw.
-        method: `"random"`, or `"gradient"`: from each drawn point, `steps` signed steps up the amount
-            of the violation, in its box. Defaults to `"random"`.
+        method: `"random"`, or `"gradient"`: from each drawn point, `steps` steps up the amount of
+            the violation, in its box, shortened where they overshoot. Defaults to `"random"`.
         bounds: `(low, high)`, arrays or floats: the domain of the inputs, needed where a precondition
             is not bounded itself.
         score: as in `SafeOrdering`; matters for preconditions on the prediction.
@@ -151,14 +151,18 @@ def _climb(model, ordering, points, low, high, shape, steps, batch_size):
     points, size = points.copy(), min(batch_size, len(points))
     for start in range(0, len(points), size):
         rows = np.arange(start, start + size) % len(points)  # one shape, compiled once
-        x, best, score = points[rows], points[rows].copy(), np.full(size, -np.inf)
-        for number in range(steps + 1):
+        width = high[rows] - low[rows]
+        x, best, way = points[rows], points[rows].copy(), np.zeros_like(width)
+        score, pace = np.full(size, -np.inf), np.full((size, 1), 0.1)
+        for _ in range(steps + 1):
             values, slope = gradient(x.reshape(-1, *shape))
             better = values > score
             best[better], score[better] = x[better], values[better]
-            pace = 0.25 * (1 - number / (steps + 1))
-            moved = x + pace * (high[rows] - low[rows]) * np.sign(slope.reshape(len(x), -1))
-            x = np.clip(moved, low[rows], high[rows]).astype("float32")
+            steepest = slope.reshape(size, -1) * width
+            length = np.maximum(np.abs(steepest).max(axis=1, keepdims=True), 1e-30)
+            way[better] = (steepest / length)[better]
+            pace[~better] /= 2  # too far: again from the best point
+            x = np.clip(best + pace * width * way, low[rows], high[rows]).astype("float32")
         points[rows] = best
     return points
 
