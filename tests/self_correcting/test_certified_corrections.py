@@ -1,5 +1,7 @@
 """What stays certified of a corrected model, attacked."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -53,11 +55,11 @@ PROPERTIES = {
 
 
 def correct(base, properties):
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return make_self_correcting(base, properties)
+        safe = make_self_correcting(base, properties)
+    safe.run_eagerly = True  # compiling takes longer than these few rows
+    return safe
 
 
 def nearby(x, radius, seed=1, tries=60):
@@ -71,7 +73,7 @@ def nearby(x, radius, seed=1, tries=60):
 
 def answers(model, x):
     """Labels, with -1 where there is no finite answer or bottom wins for want of one."""
-    scores = model.predict(x.reshape(-1, 2), batch_size=4096, verbose=0)
+    scores = model.predict(x.reshape(-1, 2), batch_size=2**15, verbose=0)
     label = scores[:, :-1].argmax(1)
     return np.where(scores[:, -1] >= 1e29, -1, label).reshape(x.shape[:-1])
 
@@ -79,13 +81,13 @@ def answers(model, x):
 @pytest.mark.parametrize("name", PROPERTIES)
 def test_no_attack_breaks_what_is_certified(base, name):
     safe, x = correct(base, PROPERTIES[name]), points()
-    found = safe.certify(x)
+    found = safe.certify(x, batch_size=512)
     inside = np.minimum(found.radius, 1.0)
     labels = answers(safe, nearby(x, inside))
     held = found.radius > 0
     assert held.sum() > 20
     assert np.all(labels[held] == found.label[held, None])
-    scores = safe.predict(x, verbose=0)
+    scores = safe.predict(x, 512, verbose=0)
     certified = scores[:, :-1].max(1) > scores[:, -1]
     np.testing.assert_array_equal(scores[:, :-1].argmax(1), found.label)
     assert np.all(found.certified[certified]) and np.mean(found.certified != certified) < 0.02
@@ -127,7 +129,7 @@ def test_radius_ends_at_the_box(base):
 def test_no_answer_is_bottom(base):
     safe = correct(base, [Property(Always(), Y[0].is_max()), Property(Always(), Y[1].is_max())])
     x = points(5)
-    scores = safe.predict(x, verbose=0)
+    scores = safe.predict(x, 512, verbose=0)
     assert np.all(scores.argmax(1) == 3) and np.isfinite(scores).all()
     assert not safe.certify(x).certified.any() and not safe.certify(x).radius.any()
     broken = correct(base, PROPERTIES["box"]).predict(
@@ -139,13 +141,14 @@ def test_no_answer_is_bottom(base):
 def test_convention_and_saving(base, tmp_path):
     safe, x = correct(base, PROPERTIES["box"]), points(50)
     assert safe.predict(x, verbose=0).shape == (50, 4) and safe.epsilon == EPSILON
-    safe.compile()
+    safe.compile(run_eagerly=True)
     found = safe.evaluate(x, base.certify(x).label, verbose=0, return_dict=True)
     assert found["clean_accuracy"] < 1 and found["vra"] <= found["clean_accuracy"]
     safe.save(tmp_path / "m.keras")
     again = keras.saving.load_model(tmp_path / "m.keras")
     np.testing.assert_array_equal(again.certify(x).radius, safe.certify(x).radius)
     assert again.is_frozen
+    assert again.predict(x, verbose=0).tobytes() == safe.predict(x, verbose=0).tobytes()
     vote = gloro_tf.ensembles.VotingEnsemble([safe, base])
     assert vote.certify(x).label.shape == (50,)
     nested = correct(vote, PROPERTIES["half-space"])
