@@ -15,7 +15,8 @@ class APGD(Attack):
     Args:
         steps: int. Of each restart and target. Defaults to 100.
         restarts: int. The first starts at the input. Defaults to 1.
-        objective: `"crossentropy"`, `"dlr"` or `"margin"`. Defaults to `"dlr"`.
+        objective: `"margin"`, `"crossentropy"`, or `"dlr"` (three classes or more; four with
+            `targets`). Defaults to `"margin"`.
         targets: int. 0 moves to any class; otherwise each of that many classes that are nearest to
             winning is tried in turn (`"dlr"` and `"margin"`). Defaults to 0.
         norm, bounds, seed, batch_size: as in `Attack`.
@@ -25,7 +26,7 @@ class APGD(Attack):
         Parameter-free Attacks](https://arxiv.org/abs/2003.01690), algorithm 1, eqs. 6 and 7.
     """
 
-    def __init__(self, *, steps=100, restarts=1, objective="dlr", targets=0, **kwargs):
+    def __init__(self, *, steps=100, restarts=1, objective="margin", targets=0, **kwargs):
         super().__init__(**kwargs)
         self.steps, self.restarts = at_least("steps", steps, 2), at_least("restarts", restarts, 1)
         self.objective, self.targets = objective, at_least("targets", targets, 0)

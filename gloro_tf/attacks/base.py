@@ -8,6 +8,7 @@ import numpy as np
 
 from gloro_tf.attacks.objectives import margin
 from gloro_tf.attacks.target import Target
+from gloro_tf.models.certificate import full_precision
 from gloro_tf.ops import Ball
 
 Attacked = collections.namedtuple("Attacked", ["points", "broken", "distance"])
@@ -38,9 +39,9 @@ class Attack:
 
     def __init__(self, *, norm="l2", bounds=(0.0, 1.0), seed=0, batch_size=256):
         Ball(np.zeros((0, 1)), 0.0, norm)
-        if batch_size < 1:
-            raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
-        self.norm, self.bounds, self.seed, self.batch_size = norm, bounds, seed, batch_size
+        self.norm, self.bounds = norm, _bounds(bounds)
+        self.seed = at_least("seed", seed, 0)
+        self.batch_size = at_least("batch_size", batch_size, 1)
 
     def __repr__(self):
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
@@ -63,9 +64,14 @@ class Attack:
             ValueError: for a model without a row of logits, labels of another length or range,
                 inputs outside of `bounds`, or a radius that is negative or not finite.
         """
-        target = Target(model, self.batch_size)
-        x, y = _checked(x, y, target)
         several = isinstance(epsilons, (list, tuple))
+        if several and not epsilons:
+            raise ValueError("`epsilons` must hold at least one radius. Received: an empty list.")
+        with full_precision():
+            return self._call(Target(model, self.batch_size), x, y, epsilons, several, verbose)
+
+    def _call(self, target, x, y, epsilons, several, verbose):
+        x, y = checked(x, y, target)
         found = []
         for epsilon in epsilons if several else [epsilons]:
             radius = _radius(epsilon, len(x))
@@ -138,12 +144,35 @@ def rivals(task, count):
 
 
 def at_least(name, value, least):
-    if value < least:
-        raise ValueError(f"`{name}` must be at least {least}. Received: {name}={value!r}")
-    return value
+    """Returns an integer of at least `least`, or raises `ValueError` naming the argument."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < least:
+        raise ValueError(
+            f"`{name}` must be an integer of at least {least}. Received: {name}={value!r}"
+        )
+    return int(value)
 
 
-def _checked(x, y, target):
+def between(name, value, low, high):
+    """Returns a float in `(low, high)` or equal to `low`, or raises `ValueError`."""
+    if not (isinstance(value, (int, float, np.number)) and low <= value < high):
+        raise ValueError(f"`{name}` must lie in [{low}, {high}). Received: {name}={value!r}")
+    return float(value)
+
+
+def _bounds(bounds):
+    try:
+        low, high = (-np.inf, np.inf) if bounds is None else map(float, bounds)
+    except (TypeError, ValueError):
+        low, high = 0.0, 0.0
+    if not low < high:
+        raise ValueError(
+            f"`bounds` must be two numbers, the lower first, or None. Received: bounds={bounds!r}"
+        )
+    return None if bounds is None else (low, high)
+
+
+def checked(x, y, target):
     x, y = np.asarray(x, "float32"), np.asarray(y)
     if x.shape[1:] != target.input_shape or not len(x):
         raise ValueError(
@@ -176,10 +205,15 @@ def _warn_if_flat(target, x, y):
 
 
 def _radius(epsilon, count):
-    epsilon = np.asarray(epsilon, "float64")
+    try:
+        epsilon = np.asarray(epsilon, "float64")
+    except (TypeError, ValueError):
+        epsilon = np.asarray(np.nan)
     if epsilon.shape not in ((), (count,)):
         raise ValueError(
             "`epsilons` must be a number, an array with one for each input, or a list of these. "
             f"Received: an array of shape {epsilon.shape} for {count} inputs."
         )
+    if not np.all(np.isfinite(epsilon) & (epsilon >= 0)):
+        raise ValueError("`epsilons` must be finite and not negative. Received: others.")
     return np.broadcast_to(epsilon, (count,))

@@ -1,10 +1,12 @@
 """How far is the decision boundary: an attack that walks along it towards the input."""
 
+import keras
 import numpy as np
 
-from gloro_tf.attacks.base import Attack, Attacked, Task, _checked, at_least, rivals
+from gloro_tf.attacks.base import Attack, Attacked, Task, at_least, checked, rivals
 from gloro_tf.attacks.objectives import targeted_margin
 from gloro_tf.attacks.target import Target
+from gloro_tf.models.certificate import full_precision
 from gloro_tf.ops import Ball
 
 BACK, TOWARDS, BEYOND = 0.9, 0.1, 1.05
@@ -35,20 +37,24 @@ class BoundaryDistance(Attack):
         self.steps, self.targets = at_least("steps", steps, 1), at_least("targets", targets, 1)
         self.restarts = at_least("restarts", restarts, 1)
 
-    def nearest(self, model, x, y):
+    def nearest(self, model, x, y, verbose=0):
         """The nearest inputs found that the model does not label `y`.
 
         Args:
-            model, x, y: as in a call.
+            model, x, y, verbose: as in a call.
 
         Returns:
             `Attacked(points, broken, distance)`; where nothing was found, `distance` is infinite.
         """
-        target = Target(model, self.batch_size)
-        x, y = _checked(x, y, target)
+        with full_precision():
+            return self._nearest(Target(model, self.batch_size), x, y, verbose)
+
+    def _nearest(self, target, x, y, verbose):
+        x, y = checked(x, y, target)
         broken = target.labels(x) != y
         points, distance = x.copy(), np.where(broken, 0.0, np.inf)
         left = np.flatnonzero(~broken)
+        bar = keras.utils.Progbar(len(left), verbose=verbose) if verbose and len(left) else None
         for start in range(0, len(left), self.batch_size):
             rows = np.resize(left[start : start + self.batch_size], self.batch_size)
             ball = Ball(x[rows], _reach(x[rows], self), self.norm, self.bounds)
@@ -57,6 +63,8 @@ class BoundaryDistance(Attack):
             wrong = target.labels(best) != y[rows]
             points[rows[wrong]], broken[rows[wrong]] = best[wrong], True
             distance[rows[wrong]] = ball.distance(best)[wrong]
+            if bar:
+                bar.update(min(start + self.batch_size, len(left)))
         return Attacked(points, broken, distance)
 
     def search(self, task):

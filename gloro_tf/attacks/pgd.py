@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gloro_tf.attacks.base import Attack, at_least, climb, keep_higher, rivals
+from gloro_tf.attacks.base import Attack, at_least, between, climb, keep_higher, rivals
 from gloro_tf.attacks.objectives import chosen_objective
 
 
@@ -47,8 +47,9 @@ class PGD(Attack):
     ):
         super().__init__(**kwargs)
         self.steps, self.restarts = at_least("steps", steps, 1), at_least("restarts", restarts, 1)
-        self.step = max(0.25, 4 / steps) if step is None else step
-        self.momentum, self.objective, self.targets = momentum, objective, targets
+        self.step = max(0.25, 4 / steps) if step is None else between("step", step, 1e-9, 1e9)
+        self.momentum, self.objective = between("momentum", momentum, 0.0, 1.0), objective
+        self.targets = targets
         chosen_objective(objective, at_least("targets", targets, 0))
 
     def search(self, task):

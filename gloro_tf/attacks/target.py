@@ -38,7 +38,8 @@ class Target:
 
         def both(given):
             logits = self.net(given[0], training=False)
-            return [logits, margin(logits, given[1], None)]
+            finite = ops.all(ops.isfinite(logits), axis=-1)
+            return [logits, ops.where(finite, margin(logits, given[1], None), np.inf)]
 
         run = compiled(both, variables)
         self._run = lambda x, y: run([tensor(x), ops.convert_to_tensor(y, dtype="int32")])
@@ -61,7 +62,7 @@ class Target:
         return self._gradients[objective]
 
     def margins(self, x, y):
-        """The best rival's logit above that of `y`, `(n,)`."""
+        """The best rival's logit above that of `y`, `(n,)`; infinite where a logit is not finite."""
         return ops.convert_to_numpy(self._run(x, y)[1])
 
     def labels(self, x):

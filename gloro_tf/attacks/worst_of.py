@@ -18,6 +18,8 @@ class WorstOf(Attack):
 
     def __init__(self, attacks):
         attacks = list(attacks)
+        if not all(isinstance(attack, Attack) for attack in attacks):
+            raise ValueError(f"`attacks` must be attacks. Received: {attacks}")
         kinds = {(attack.norm, attack.bounds) for attack in attacks}
         if len(kinds) != 1:
             raise ValueError(

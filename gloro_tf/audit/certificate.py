@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 
 from gloro_tf.attacks import PGD, BoundaryDistance
+from gloro_tf.attacks.target import Target
+from gloro_tf.models.certificate import full_precision
 
 QUANTILES = (0.05, 0.5, 0.95, 1.0)
 
@@ -96,12 +98,17 @@ def certificate(model, x, y, attack=None, strict=True, bounds=(0.0, 1.0), verbos
             f"`attack` must be in the norm of the certificates, 'l2'. Received: {attack}"
         )
     x, y = np.asarray(x, "float32"), np.asarray(y).reshape(-1)
+    if not hasattr(model, "certify"):
+        raise ValueError(
+            f"`model` must certify. Received: {type(model).__name__}. Wrap it in a `GloroModel` and "
+            "`freeze()` it."
+        )
     found = model.certify(x)
     label, radius = found.label, label_radius(found)
     at_epsilon = attack(model, x, y, model.epsilon, verbose)
     nearest = BoundaryDistance(
         bounds=attack.bounds, targets=4, steps=15, batch_size=attack.batch_size
-    ).nearest(model, x, np.maximum(label, 0))
+    ).nearest(model, x, np.maximum(label, 0), verbose)
     inside = _attack_inside(model, x, label, radius, attack, verbose)
     broken = [  # by index: point, distance; the boundary's distance counts as an attack too
         (i, points[i], distance[i])
@@ -112,9 +119,7 @@ def certificate(model, x, y, attack=None, strict=True, bounds=(0.0, 1.0), verbos
         )
         for i in np.flatnonzero(hit & (distance <= radius) & (radius > 0))
     ]
-    violations = {i: (point, distance) for i, point, distance in reversed(broken)}
-    points = np.stack([p for p, _ in violations.values()]) if violations else x[:0]
-    labels = model.certify(points).label if violations else label[:0]
+    violations, points, labels = _confirmed(model, label, broken, attack.batch_size, x[:0])
     distance = np.minimum(nearest.distance, np.where(inside.broken, inside.distance, np.inf))
     report = CertificateAudit(
         len(x),
@@ -152,9 +157,23 @@ def label_radius(found):
     return found.radius if radii is None else np.maximum(radii[:, 0], 0.0)
 
 
+def _confirmed(model, label, broken, batch_size, nothing):
+    """The breaks whose label changes as certificates are executed: by index, points, labels."""
+    found = {i: (point, distance) for i, point, distance in reversed(broken)}
+    if not found:
+        return {}, nothing, label[:0]
+    points = np.stack([point for point, _ in found.values()])
+    with full_precision():
+        labels = Target(model, batch_size).labels(points)
+    changed = labels != label[list(found)]
+    kept = [item for item, sure in zip(found.items(), changed, strict=True) if sure]
+    return dict(kept), points[changed], labels[changed]
+
+
 def _attack_inside(model, x, label, radius, attack, verbose):
     """The attack at each input's own radius, from its predicted label."""
-    own = np.where((label >= 0) & np.isfinite(radius), radius, 0.0)
+    largest = 2 * np.sqrt(x[0].size) * (1 + np.abs(x).max())  # stands for no limit
+    own = np.where(label >= 0, np.minimum(radius, largest), 0.0)
     return attack(model, x, np.maximum(label, 0), own, verbose)
 
 

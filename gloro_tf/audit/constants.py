@@ -9,7 +9,6 @@ from keras import ops
 from gloro_tf.lipschitz import api, graph
 from gloro_tf.ops import gradient_function, input_dtype
 
-ROUNDINGS = 64
 REACH = 0.3
 
 
@@ -96,20 +95,22 @@ def lipschitz(model, x=None, steps=30, pairs=16, seed=0):
     traced = graph.trace(net)
     bounds, estimates = api.bounds_of(traced), api.estimates_of(traced, 200)
     rows = []
-    for operation, rule, values in _layer_inputs(net, traced, x):
-        lower = pair_quotient(operation, values, steps, rng)
-        kind = type(operation).__name__
-        rows.append(Row(operation.name, kind, lower, *_products(rule, estimates, bounds)))
+    for step, values in _layer_inputs(net, traced, x):
+        alone = graph.Trace((step,), step.inputs, step.output).reach(lambda f: bounds[id(f)])
+        lower = pair_quotient(step.operation, values, steps, rng, alone)
+        name, kind = step.operation.name, type(step.operation).__name__
+        rows.append(Row(name, kind, lower, *_products(step.rule, estimates, bounds)))
+    reach = traced.reach(lambda f: bounds[id(f)])
     whole = Row(
         "whole model",
         "",
-        pair_quotient(net, x, steps, rng),
+        pair_quotient(net, x, steps, rng, reach),
         *[float(traced.constant(lambda f, t=table: t[id(f)])) for table in (estimates, bounds)],
     )
     return LipschitzAudit(tuple(rows), whole)
 
 
-def pair_quotient(function, x, steps, rng):
+def pair_quotient(function, x, steps, rng, reach):
     """The largest quotient of distances that pairs of inputs attained; a lower bound.
 
     Args:
@@ -117,6 +118,7 @@ def pair_quotient(function, x, steps, rng):
         x: `(n, ...)` array, where pairs start.
         steps: int.
         rng: `numpy.random.Generator`.
+        reach: `gloro_tf.lipschitz.graph.Reach` of the function, which bounds its float32 errors.
     """
     dtype = input_dtype(function)
     gradient = gradient_function(_Inference(function, dtype), _energies, compiled=steps > 3)
@@ -127,7 +129,7 @@ def pair_quotient(function, x, steps, rng):
     for step in range(steps + 1):
         both = np.concatenate([x, x + offset]).astype(dtype)
         energy, slope = gradient(both)
-        best = max(best, _attained(both, energy, dtype))
+        best = max(best, _attained(both, energy, reach))
         near, far = np.split(slope.astype("float64"), 2)
         offset = length * _unit(np.where(np.any(far, axis=axes, keepdims=True), far, offset), axes)
         x = x + 0.2 * length * _unit(near + far, axes) / (1 + step)
@@ -136,12 +138,13 @@ def pair_quotient(function, x, steps, rng):
     return float(best)
 
 
-def _attained(both, energy, dtype):
+def _attained(both, energy, reach):
     """The largest quotient of a batch of pairs, less what rounding may have added."""
     near, far = np.split(both.astype("float64").reshape(len(both), -1), 2)
     length = np.linalg.norm(far - near, axis=1)
-    change, size = energy[: len(near)].astype("float64"), energy[len(near) :].astype("float64")
-    change = np.sqrt(2 * change) * (1 - 1e-6) - ROUNDINGS * np.finfo(dtype).eps * np.sqrt(size)
+    farthest = np.maximum(np.linalg.norm(near, axis=1), np.linalg.norm(far, axis=1))
+    error = 2 * (reach.error_offset + reach.error_slope * farthest)
+    change = np.sqrt(2 * energy.astype("float64")) * (1 - 1e-6) - error
     quotient = np.divide(change, length, out=np.zeros_like(change), where=length > 0)
     return np.max(quotient[np.isfinite(quotient)], initial=0.0)
 
@@ -160,12 +163,9 @@ class _Inference:
 
 
 def _energies(output):
-    """For a batch of firsts and seconds of pairs: half the squared distances, whose sum is
-    climbed, and the squared sizes of the outputs, through which no gradient goes."""
+    """For a batch of firsts and seconds of pairs: half the squared distances."""
     near, far = ops.split(ops.reshape(output, (2, output.shape[0] // 2, -1)), 2)
-    distance = 0.5 * ops.sum(ops.square(far - near), axis=(0, 2))
-    size = ops.sum(ops.square(near) + ops.square(far), axis=(0, 2))
-    return ops.concatenate([distance, ops.stop_gradient(size)])
+    return 0.5 * ops.sum(ops.square(far - near), axis=(0, 2))
 
 
 def _unit(rows, axes):
@@ -174,7 +174,7 @@ def _unit(rows, axes):
 
 
 def _layer_inputs(net, traced, x):
-    """For each layer of one input: itself, its rule, and the values that it gets for `x`."""
+    """For each layer of one input: its step, and the values that it gets for `x`."""
     x = ops.convert_to_tensor(x, dtype=input_dtype(net))
     known = {traced.inputs[0]: x}
     for step in traced.steps:
@@ -185,7 +185,7 @@ def _layer_inputs(net, traced, x):
         if isinstance(step.rule, graph.Merge) and step.plain:
             known[step.output] = operation(values)
         elif len(values) == 1 and step.plain:
-            yield step.operation, step.rule, ops.convert_to_numpy(values[0])
+            yield step, ops.convert_to_numpy(values[0])
             known[step.output] = operation(values[0])
 
 

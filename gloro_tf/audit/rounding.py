@@ -69,7 +69,7 @@ def rounding(model, x):
         radii, _ = relaxed_radii(logits, lambda j: (constants[j], 0.0 * logits), module=np)
     exact = np.where(np.isfinite(logits).all(axis=1), np.nan_to_num(radii[:, 0]), 0.0)
     sure, could = radius > model.epsilon, exact > model.epsilon
-    some = exact > 0
+    some = (exact > 0) & np.isfinite(exact)
     return RoundingAudit(
         len(x),
         float(model.epsilon),

@@ -121,8 +121,8 @@ def read_agreement_set(
 
     Each line holds a sentence that ends with the verb, its condition (`singular`, or
     `singular_plural` with the number of the noun in between), `correct` or `wrong`, and the name of
-    the item. Each item has two lines, which differ in the verb. This is the layout of the published
-    number agreement tasks. All sentences of a file must have one length.
+    the item. Each item has two lines in a condition, which differ in the verb. This is the layout of
+    the published number agreement tasks. All sentences of a file must have one length.
 
     Args:
         path: str. A UTF-8 file without a header.
@@ -169,9 +169,14 @@ def _rows(items, places, vocabulary, counterparts):
         if set(item) != {"correct", "wrong"}:
             raise ValueError(f"Item {name!r} must have a correct and a wrong line.")
         (words, condition), (others, _) = item["correct"], item["wrong"]
-        if words[:-1] != others[:-1]:
+        if words[:-1] != others[:-1] or words[-1] == others[-1]:
             raise ValueError(f"The lines of item {name!r} must differ in the last word only.")
-        if max(places) >= len(words) - 1:
+        if len(condition.split("_")) != len(places):
+            raise ValueError(
+                "A condition must name the number of the subject and, with `intervening`, of the noun "
+                f"in between. Received: {condition!r} for positions {places}."
+            )
+        if min(places) < 0 or max(places) >= len(words) - 1:
             raise ValueError(
                 "`subject` and `intervening` must be positions before the verb. "
                 f"Received: {places} for {' '.join(words)!r}."
@@ -196,7 +201,13 @@ def _items(path, lower):
                     f"wrong, and an item, with tabs between. Received: line {number}, {line!r}."
                 )
             words = (fields[0].lower() if lower else fields[0]).split()
-            items.setdefault(fields[3], {})[fields[2]] = words, fields[1]
+            item = items.setdefault((fields[3], fields[1]), {})
+            if fields[2] in item:
+                raise ValueError(
+                    "An item must have one correct and one wrong line in each condition. "
+                    f"Received: line {number}, another {fields[2]} line of {fields[3]!r}."
+                )
+            item[fields[2]] = words, fields[1]
     if not items:
         raise ValueError(f"The file must hold at least one item. Received: {path}, empty.")
     return items

@@ -24,9 +24,9 @@ class Line:
             raise ValueError(
                 f"`position` must be an integer from 0 on. Received: position={position!r}."
             )
-        if not 1 <= steps <= max_steps:
+        if int(steps) != steps or not 1 <= steps <= max_steps:
             raise ValueError(
-                "`steps` must be at least 1 and at most `max_steps`. "
+                "`steps` must be an integer, at least 1 and at most `max_steps`. "
                 f"Received: steps={steps}, max_steps={max_steps}."
             )
         if tolerance is not None and not tolerance > 0:

@@ -16,9 +16,13 @@ def check_fraction(name, value):
 
 
 def check_width(name, value):
-    """Returns a positive finite float, or raises `ValueError` naming the argument."""
-    if isinstance(value, bool) or not 0 < value < float("inf"):
-        raise ValueError(f"`{name}` must be positive and finite. Received: {name}={value!r}")
+    """Returns a float that float32 computes with, or raises `ValueError` naming the argument."""
+    try:
+        fits = not isinstance(value, bool) and 1e-12 <= value <= 1e12
+    except TypeError:
+        fits = False
+    if not fits:
+        raise ValueError(f"`{name}` must lie in [1e-12, 1e12]. Received: {name}={value!r}")
     return float(value)
 
 

@@ -33,7 +33,7 @@ class PairNorm(keras.layers.Layer):
 
     def call(self, inputs):
         first, second = ops.split(inputs, 2, axis=-1)
-        return bend(ops.square(first) + ops.square(second), self.delta)
+        return bend([first, second], self.delta)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], input_shape[-1] // 2)
@@ -61,8 +61,12 @@ class L2Pooling2D(keras.layers.Layer):
 
     def call(self, inputs):
         side = self.pool_size
-        mean = ops.average_pool(ops.square(inputs), side, side, "valid", "channels_last")
-        return bend(mean * side * side, self.delta)
+        scale = ops.max(ops.abs(inputs), axis=(1, 2, 3), keepdims=True)
+        scale = ops.stop_gradient(ops.maximum(scale, self.delta))
+        mean = ops.average_pool(ops.square(inputs / scale), side, side, "valid", "channels_last")
+        rest = self.delta / scale
+        square = mean * side * side
+        return scale * (square / (ops.sqrt(square + ops.square(rest)) + rest))
 
     def compute_output_shape(self, input_shape):
         batch, height, width, channels = input_shape

@@ -1,5 +1,6 @@
 """Smooth activations of single entries, each with its declared Lipschitz constant."""
 
+import functools
 import math
 
 import keras
@@ -36,7 +37,7 @@ class SoftHuber(_Scalar):
         self.delta = check_width("delta", delta)
 
     def call(self, inputs):
-        return bend(ops.square(inputs), self.delta)
+        return bend([inputs], self.delta)
 
     def get_config(self):
         return {**super().get_config(), "delta": self.delta}
@@ -56,8 +57,8 @@ class LogCosh(_Scalar):
         self.beta = check_width("beta", beta)
 
     def call(self, inputs):
-        size = ops.abs(inputs) * self.beta
-        return (size + ops.softplus(-2 * size) - math.log(2)) / self.beta
+        size = ops.abs(inputs)
+        return size + (ops.softplus(-2 * self.beta * size) - math.log(2)) / self.beta
 
     def get_config(self):
         return {**super().get_config(), "beta": self.beta}
@@ -77,7 +78,7 @@ class Softplus(_Scalar):
         self.beta = check_width("beta", beta)
 
     def call(self, inputs):
-        return ops.softplus(inputs * self.beta) / self.beta
+        return ops.relu(inputs) + ops.softplus(-self.beta * ops.abs(inputs)) / self.beta
 
     def get_config(self):
         return {**super().get_config(), "beta": self.beta}
@@ -113,6 +114,17 @@ class UnitSlope(_Scalar):
         return {**super().get_config(), "activation": self.activation}
 
 
-def bend(square, delta):
-    """`sqrt(square + delta^2) - delta` without cancellation."""
-    return square / (ops.sqrt(square + delta * delta) + delta)
+def bend(parts, delta, scale=None):
+    """`sqrt(sum of squares + delta^2) - delta` without cancellation or overflow.
+
+    Args:
+        parts: list of tensors of one shape.
+        delta: float.
+        scale: optional tensor, at least as large as all parts; divided out before squaring.
+    """
+    if scale is None:
+        scale = functools.reduce(ops.maximum, [ops.abs(part) for part in parts])
+    scale = ops.stop_gradient(ops.maximum(scale, delta))
+    square = sum(ops.square(part / scale) for part in parts)
+    rest = delta / scale
+    return scale * (square / (ops.sqrt(square + ops.square(rest)) + rest))

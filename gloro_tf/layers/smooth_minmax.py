@@ -37,7 +37,7 @@ class SmoothMinMax(keras.layers.Layer):
     def call(self, inputs):
         first, second = ops.split(inputs, 2, axis=-1)
         middle, half = (first + second) / 2, (first - second) / 2
-        apart = bend(ops.square(half), self.delta / math.sqrt(2))
+        apart = bend([half], self.delta / math.sqrt(2))
         return ops.concatenate([middle + apart, middle - apart], axis=-1)
 
     def compute_output_shape(self, input_shape):

@@ -11,16 +11,22 @@ def _size(input_shape):
     return int(np.prod(input_shape[1:]))
 
 
+def _flushed(input_shape):
+    """What values that are too small for float32, and are taken for 0, add up to."""
+    return 2.0**-100 * np.sqrt(_size(input_shape))
+
+
 @register(layers.SoftHuber)
 @register(layers.SmoothMinMax)
 @register(layers.PairNorm)
 def bent(layer, input_shape):
-    return Constant(layer.lipschitz, terms=24)
+    return Constant(layer.lipschitz, terms=24, absolute=_flushed(input_shape))
 
 
 @register(layers.L2Pooling2D)
 def l2_pooling(layer, input_shape):
-    return Constant(layer.lipschitz, terms=24 + layer.pool_size**2)
+    terms = 24 + layer.pool_size**2
+    return Constant(layer.lipschitz, terms=terms, absolute=_flushed(input_shape))
 
 
 @register(layers.LogCosh)
@@ -38,7 +44,7 @@ def softplus(layer, input_shape):
 
 @register(layers.UnitSlope)
 def unit_slope(layer, input_shape):
-    return Constant(layer.lipschitz, terms=40)
+    return Constant(layer.lipschitz, terms=40, absolute=_flushed(input_shape))
 
 
 @register(layers.NActivation)

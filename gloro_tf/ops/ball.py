@@ -26,7 +26,7 @@ class Ball:
         radius = np.broadcast_to(np.asarray(radius, "float64"), self.centre.shape[:1])
         if not np.all(np.isfinite(radius) & (radius >= 0)):
             raise ValueError("`radius` must be finite and not negative for every point.")
-        low, high = self.bounds = bounds or (-np.inf, np.inf)
+        low, high = self.bounds = _float32_box(bounds)
         if self.centre.size and (self.centre.min() < low or self.centre.max() > high):
             raise ValueError(
                 f"`x` must lie between `bounds`. Received: bounds={bounds}, values from "
@@ -84,3 +84,10 @@ class Ball:
         if self.norm == "linf":
             return np.max(np.abs(offset), axis=self.axes, keepdims=True, initial=0.0)
         return np.sqrt(np.sum(offset**2, axis=self.axes, keepdims=True))
+
+
+def _float32_box(bounds):
+    """The bounds as the float32 numbers nearest to them, between which float32 inputs lie."""
+    if bounds is None:
+        return -np.inf, np.inf
+    return tuple(float(np.float32(bound)) for bound in bounds)

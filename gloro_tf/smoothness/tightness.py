@@ -70,6 +70,11 @@ def tightness(model, x, method="auto", limit=None, bounds=None, seconds_per_poin
         raise ValueError(f"`method` must be one of {METHODS}. Received: method={method!r}")
     if not hasattr(model, "frozen_tables"):
         raise ValueError(f"`model` must be a `GloroModel`. Received: {type(model).__name__}")
+    if model.relaxation.k > 1:
+        raise ValueError(
+            "`model` must promise labels, not sets of them. Received: "
+            f"{type(model).__name__}. Wrap its `logits_model` in a `GloroModel`."
+        )
     from gloro_tf.geometric_projections import NotPiecewiseLinearError
 
     x = np.asarray(x, "float32")

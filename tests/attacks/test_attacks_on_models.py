@@ -14,7 +14,7 @@ ATTACKS = {
     ),
     "apgd": lambda **k: APGD(steps=40, objective="margin", targets=3, **k),
     "apgd, ratio of logits": lambda **k: APGD(steps=40, objective="dlr", **k),
-    "apgd, ratio of logits, targeted": lambda **k: APGD(steps=40, targets=3, **k),
+    "apgd, ratio of logits, targeted": lambda **k: APGD(steps=40, objective="dlr", targets=3, **k),
     "boundary": lambda **k: BoundaryDistance(steps=10, **k),
     "square": lambda **k: Square(queries=1000, **k),
 }
@@ -138,7 +138,7 @@ def test_attacks_are_values():
     attack = APGD(norm="linf", steps=7, targets=2)
     assert repr(attack) == (
         "APGD(norm='linf', bounds=(0.0, 1.0), seed=0, batch_size=256, steps=7, restarts=1, "
-        "objective='dlr', targets=2)"
+        "objective='margin', targets=2)"
     )
     assert repr(WorstOf([attack])) == f"WorstOf([{attack!r}])"
 
@@ -148,6 +148,14 @@ def test_attacks_are_values():
     [
         (lambda: PGD(norm="l1"), "`norm`"),
         (lambda: PGD(steps=0), "`steps`"),
+        (lambda: PGD(steps=5.5), "`steps`"),
+        (lambda: PGD(step=float("nan")), "`step`"),
+        (lambda: PGD(momentum=2), "`momentum`"),
+        (lambda: PGD(bounds=(1, 0)), "`bounds`"),
+        (lambda: PGD(bounds=3), "`bounds`"),
+        (lambda: PGD(batch_size=2.5), "`batch_size`"),
+        (lambda: PGD(seed=-1), "`seed`"),
+        (lambda: WorstOf([3]), "`attacks`"),
         (lambda: PGD(objective="loss"), "`objective`"),
         (lambda: APGD(objective="crossentropy", targets=3), "`objective`"),
         (lambda: Square(p=0), "`p`"),
@@ -171,7 +179,9 @@ def test_bad_input_is_refused(frozen, digits):
         ((frozen, x[:, :4], y, 0.1), "`x`"),
         ((frozen, x * np.nan, y, 0.1), "`x`"),
         ((frozen, x * 16, y, 0.1), "`bounds`"),
-        ((frozen, x, y, -0.1), "`radius`"),
+        ((frozen, x, y, -0.1), "`epsilons`"),
+        ((frozen, x, y, []), "`epsilons`"),
+        ((frozen, x, y, None), "`epsilons`"),
         ((frozen, x, y, np.ones(3)), "`epsilons`"),
         (("model", x, y, 0.1), "`model`"),
     ]:
@@ -190,3 +200,26 @@ def test_at_least_as_strong_as_foolbox(frozen, digits):
     )
     ours = PGD(steps=20, restarts=1)(frozen, x, y, [0.4, 0.7]).broken
     assert np.all(ours.sum(axis=1) >= broken.numpy().sum(axis=1))
+
+
+def test_inputs_without_an_answer_are_found():
+    """Logits that turn NaN beyond a point: the model answers nothing there."""
+
+    class Breaking(keras.layers.Layer):
+        def call(self, x):
+            return x + 0 * keras.ops.sqrt(x[:, :1] - 0.35)
+
+    inputs = keras.Input((2,))
+    net = keras.Model(inputs, keras.layers.Dense(2)(Breaking()(inputs)))
+    net.layers[-1].set_weights([np.array([[1.0, 0.9], [0, 0]]), np.zeros(2)])
+    x, y = np.full((8, 2), 0.4, "float32"), np.zeros(8, int)
+    for attack in (PGD(steps=10, restarts=2, batch_size=8), Square(queries=400, batch_size=8)):
+        assert attack(net, x, y, 0.2).broken.all()
+
+
+def test_bounds_that_float32_rounds_are_met():
+    net, _, _, _ = linear(False)
+    x = np.full((4, 6), np.float32(0.3))
+    y = np.asarray(net.predict(x, verbose=0)).argmax(axis=1)
+    points = PGD(steps=3, bounds=(-0.3, 0.3), batch_size=4)(net, x, y, 5.0).points
+    assert np.abs(points).max() == np.float32(0.3)

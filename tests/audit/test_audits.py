@@ -134,3 +134,30 @@ def test_from_a_terminal(frozen, planted, tmp_path, capsys):
     assert main([str(tmp_path / "nothing"), *arguments]) == 1
     assert "does not exist" in capsys.readouterr().err
     assert main([str(tmp_path / "model.keras"), "--dataset=digits", "--limit=0"]) == 1
+
+
+def test_what_rounding_adds_is_no_violation():
+    """Biases that cancel lose digits inside of the network; the pair is no proof against the bound."""
+    inputs = keras.Input((4,))
+    first, second = keras.layers.Dense(4), keras.layers.Dense(4)
+    net = keras.Model(inputs, second(first(inputs)))
+    first.set_weights([np.eye(4), np.full(4, 1e4)])
+    second.set_weights([np.eye(4), np.full(4, -1e4)])
+    assert audit.lipschitz(net).violations == ()
+
+
+def test_a_model_without_answers_inside_of_its_ball_is_found():
+    class Breaking(keras.layers.Layer):
+        def call(self, x):
+            return x + 0 * keras.ops.sqrt(x - 0.35)
+
+    gloro_tf.lipschitz.register(Breaking)(lambda layer, shape: 1.0)
+    inputs = keras.Input((2,))
+    net = keras.Model(inputs, keras.layers.Dense(2)(Breaking()(inputs)))
+    net.layers[-1].set_weights([np.array([[1.0, 0.0], [0, 0]]), np.zeros(2)])
+    model = gloro_tf.GloroModel(model=net, epsilon=0.1).freeze()
+    x = np.full((3, 2), 0.4, "float32")
+    with pytest.raises(audit.UnsoundCertificate):
+        audit.certificate(model, x, np.zeros(3, int))
+    with pytest.raises(ValueError, match="`model`"):
+        audit.certificate(net, x, np.zeros(3, int))

@@ -124,6 +124,8 @@ def test_networks_certify_and_executed_errors_stay_below_their_bounds(name, tmp_
     "make, word",
     [
         (lambda: layers.SoftHuber(0), "`delta`"),
+        (lambda: layers.SoftHuber(1e20), "`delta`"),
+        (lambda: layers.PairNorm("a"), "`delta`"),
         (lambda: layers.LogCosh(-1), "`beta`"),
         (lambda: layers.Softplus(float("inf")), "`beta`"),
         (lambda: layers.UnitSlope("relu"), "`activation`"),
@@ -135,3 +137,35 @@ def test_networks_certify_and_executed_errors_stay_below_their_bounds(name, tmp_
 def test_bad_arguments_are_refused(make, word):
     with pytest.raises(ValueError, match=word):
         make()
+
+
+def test_nothing_overflows_where_float32_still_has_numbers():
+    """Squares of 1e20 do not fit; a certified ball would hold inputs without an answer."""
+    x = np.array([[1e20, -3e25, 1e30, 2e37]], "float32")
+    for name in SMOOTH_MAKERS:
+        y = run(SMOOTH_MAKERS[name](), x)
+        assert np.isfinite(y).all(), name
+    np.testing.assert_allclose(run(layers.PairNorm(), x)[0, 0], 1e30, rtol=1e-6)
+    windows = run(layers.L2Pooling2D(), np.full((1, 2, 2, 1), 1e30))
+    np.testing.assert_allclose(windows, 2e30, rtol=1e-6)
+
+
+@pytest.mark.parametrize("delta", [1e-12, 1e-3, 1e12])
+@pytest.mark.parametrize("name", ["soft_huber", "pair_norm", "smooth_minmax"])
+def test_executed_values_err_no_more_than_their_rules_say(name, delta):
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(400, 6)) * 10.0 ** rng.uniform(-30, 20, (400, 1))).astype("float32")
+    layer = type(SMOOTH[name])(delta)
+    wide = type(SMOOTH[name])(delta, dtype="float64")
+    if keras.backend.backend() == "jax":
+        pytest.skip("needs float64")
+    executed = run(layer, x).astype("float64")
+    exact = ops.convert_to_numpy(wide(ops.convert_to_tensor(x.astype("float64"), "float64")))
+    from gloro_tf.lipschitz.registry import rule_of
+
+    rule = rule_of(layer)(layer, (None, 6))
+    rule = rule[0] if isinstance(rule, (tuple, list)) else rule
+    relative, absolute = rule.rounding(rule.bound())
+    error = np.linalg.norm(executed - exact, axis=1)
+    allowed = relative * np.linalg.norm(x.astype("float64"), axis=1) + absolute
+    assert np.all(error <= allowed)

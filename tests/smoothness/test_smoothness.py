@@ -129,6 +129,9 @@ def test_relu_networks_by_projections_and_smooth_ones_by_attack(digits):
         smoothness.tightness(model["smooth"], x[:4], method="exact")
     with pytest.raises(ValueError, match="`method`"):
         smoothness.tightness(model["relu"], x, method="guess")
+    top = gloro_tf.RTKModel(model=model["relu"].logits_model, epsilon=0.1, k=3).freeze()
+    with pytest.raises(ValueError, match="`model`"):
+        smoothness.tightness(top, x)
 
 
 def test_a_small_sweep():
