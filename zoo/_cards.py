@@ -152,7 +152,8 @@ class Card:
         found = self.audit
         quotients = ", ".join(f"{name} {value:.2f}" for name, value in found["tightness"].items())
         return [
-            f"`python -m zoo audit {self.full_name}` ({found['dataset']} {found['split']}, radius "
+            f"`python -m zoo audit {self.full_name} --limit={found['examples']}` "
+            f"({found['dataset']} {found['split']}, radius "
             f"{found['epsilon']:.4f}): clean {found['clean']:.2%}, right under attack "
             f"{found['empirical']:.2%}, verified {found['vra']:.2%}; "
             f"{len(found['violations'])} certificates broken. Certified radius over the nearest "
