@@ -12,7 +12,8 @@ from gloro_tf.self_correcting.preconditions import AllOf
 from gloro_tf.self_correcting.properties import as_safe_ordering
 from gloro_tf.self_correcting.report import CHUNK, outputs_of
 
-METHODS = ("random", "gradient")
+METHODS = ("random", "gradient", "local")
+ROUNDS = 10
 
 Violations = collections.namedtuple("Violations", ["points", "outputs", "amounts", "tried"])
 Violations.__doc__ = """Inputs at which a property is violated, the worst first; NumPy arrays.
@@ -35,7 +36,7 @@ def find_violations(
     seed=0,
     batch_size=4096,
 ):
-    """Looks for violations among random inputs of the precondition, or by following gradients.
+    """Looks for violations among random inputs of the precondition, and uphill from them.
 
     Finding none proves nothing.
 
@@ -44,7 +45,9 @@ def find_violations(
         property: `Property`, or a `SafeOrdering` of which any property may be violated.
         n: int. How many points to draw.
         method: `"random"`, or `"gradient"`: from each drawn point, `steps` steps up the amount of
-            the violation, in its box, shortened where they overshoot. Defaults to `"random"`.
+            the violation, in its box, shortened where they overshoot; `"local"`: the points and, in ten
+            rounds, ever closer random neighbours of the worst thousandth, for thin violations and
+            models without gradients. Defaults to `"random"`.
         bounds: `(low, high)`, arrays or floats: the domain of the inputs, needed where a precondition
             is not bounded itself.
         score: as in `SafeOrdering`; matters for preconditions on the prediction.
@@ -71,6 +74,8 @@ def find_violations(
     points, low, high = _draw(ordering, shape, n, bounds, rng)
     if method == "gradient":
         points = _climb(model, ordering, points, low, high, shape, steps, batch_size)
+    if method == "local":
+        points = _close_in(model, ordering, points, low, high, shape, rng, batch_size)
     points = points.reshape(-1, *shape)
     return _violating(model, ordering, points, batch_size)
 
@@ -165,6 +170,25 @@ def _climb(model, ordering, points, low, high, shape, steps, batch_size):
             x = np.clip(best + pace * width * way, low[rows], high[rows]).astype("float32")
         points[rows] = best
     return points
+
+
+def _close_in(model, ordering, points, low, high, shape, rng, batch_size):
+    """The points, and what ten rounds of random neighbours of the worst ones end in."""
+    amounts, drawn = Amounts(ordering), points
+    kept = max(1, len(points) // 1000)
+    for number in range(ROUNDS):
+        y = outputs_of(model, points.reshape(-1, *shape), ordering.num_outputs, batch_size)
+        sizes = [
+            ops.convert_to_numpy(amounts.by_property(amounts(ops.convert_to_tensor(part)), "max"))
+            for part in np.array_split(y, -(-len(y) // CHUNK))
+        ]
+        worst = np.argsort(-np.concatenate(sizes).max(axis=1), kind="stable")[:kept]
+        rows = np.repeat(worst, 100)
+        low, high = low[rows], high[rows]
+        step = rng.normal(size=low.shape) * 0.1 * 0.6**number * (high - low)
+        step[::100] = 0  # the worst themselves
+        points = np.clip(points[rows] + step, low, high).astype("float32")
+    return np.concatenate([drawn, points])
 
 
 def _shape(model, ordering):
