@@ -30,6 +30,8 @@ class Corrector:
         self.truth = Truth(found, self.combinations.owner)
         self.sorting = Sorting(found, self.combinations)
         self.takes_best = bool(self.activity.others)
+        # JAX would compile the branches and loops anew at every eager call.
+        self._run, self._keeps = _compiled_on_jax(self._correct), _compiled_on_jax(self._keeps_top)
 
     def scores(self, y):
         """Outputs as scores, larger is better, float32 or float64, without a gradient."""
@@ -58,6 +60,9 @@ class Corrector:
             that each value came from; `status`, `(batch,)` int32; `active`, `violated`, `(batch,
             properties)` bool; `combination`, `(batch,)` int32.
         """
+        return self._run(x, y)
+
+    def _correct(self, x, y):
         scores, dtype = self.scores(y), keras.backend.standardize_dtype(y.dtype)
         if y.shape[0] == 0:
             return self._nothing(scores, dtype)
@@ -89,6 +94,9 @@ class Corrector:
 
         What all of them together allow, any of them allow.
         """
+        return self._keeps(scores, possible)
+
+    def _keeps_top(self, scores, possible):
         return self.sorting(scores, possible)["top"] == 0
 
     def _corrected(self, scores, active, dtype):
@@ -116,6 +124,14 @@ class Corrector:
     def _raw(self, scores, dtype):
         scores = -scores if self.ordering.score == "min" else scores
         return ops.cast(scores, dtype)
+
+
+def _compiled_on_jax(function):
+    if keras.backend.backend() != "jax":
+        return function
+    import jax
+
+    return jax.jit(function)
 
 
 def flat_inputs(ordering, x):

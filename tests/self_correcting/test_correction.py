@@ -84,7 +84,7 @@ def test_the_judge_catches_the_faults_of_the_released_code(bug, monkeypatch):
         "transparency": (Truth, "__call__", first_alternative),
     }[bug]
     monkeypatch.setattr(target, name, fault)
-    sets = 3 if keras.backend.backend() == "jax" else 10
+    sets = 7 if keras.backend.backend() == "jax" else 6
     wrong, _, _ = brute_force.count_mismatches(quiet_layer, sets, 24, seed=4, classes=(4, 5))
     assert wrong > 0
 
@@ -249,13 +249,13 @@ def test_metamorphic():
 
 
 def test_float64_inputs_are_not_rounded():
+    if keras.backend.backend() == "jax":
+        pytest.skip("float64 becomes float32 in JAX")
     y = Outputs(2)
     layer = SelfCorrectingLayer([Property(Box([0.0], [1.0]), y[0] < y[1])], on_conflict="keep")
     rows = np.array([[2, 1]], "float32")
     just_outside = np.array([[1 + 1e-12]])
     z = layer([ops.convert_to_tensor(just_outside, "float64"), rows])
-    if keras.backend.backend() == "jax":
-        pytest.skip("float64 becomes float32 in JAX")
     np.testing.assert_array_equal(ops.convert_to_numpy(z), rows)
 
 
