@@ -171,15 +171,15 @@ def _rows(items, places, vocabulary, counterparts):
         (words, condition), (others, _) = item["correct"], item["wrong"]
         if words[:-1] != others[:-1] or words[-1] == others[-1]:
             raise ValueError(f"The lines of item {name!r} must differ in the last word only.")
-        if len(condition.split("_")) != len(places):
-            raise ValueError(
-                "A condition must name the number of the subject and, with `intervening`, of the noun "
-                f"in between. Received: {condition!r} for positions {places}."
-            )
         if min(places) < 0 or max(places) >= len(words) - 1:
             raise ValueError(
                 "`subject` and `intervening` must be positions before the verb. "
                 f"Received: {places} for {' '.join(words)!r}."
+            )
+        if len(condition.split("_")) != len(places):
+            raise ValueError(
+                "A condition must name the number of the subject and, with `intervening`, of the noun "
+                f"in between. Received: {condition!r} for positions {places}."
             )
         pairs = [_other(words[place], vocabulary, counterparts) for place in places]
         rows.append([*words, others[-1], *pairs])

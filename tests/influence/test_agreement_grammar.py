@@ -203,3 +203,37 @@ def test_bad_grammars():
     }.items():
         with pytest.raises(ValueError, match=message):
             make()
+
+
+@pytest.mark.parametrize(
+    "lines, word",
+    [
+        (["the dog barks\tsingular\tcorrect\t1"] * 2, "another correct line"),
+        (
+            ["the dog barks\tsingular\tcorrect\t1", "the dog barks\tsingular\twrong\t1"],
+            "differ in the last word",
+        ),
+        (
+            [
+                "the dog barks\tsingular_plural\tcorrect\t1",
+                "the dog bark\tsingular_plural\twrong\t1",
+            ],
+            "condition must name",
+        ),
+    ],
+)
+def test_items_that_do_not_fit_are_refused(tmp_path, lines, word):
+    file = tmp_path / "t.tab"
+    file.write_text("\n".join(lines) + "\n")
+    with pytest.raises(ValueError, match=word):
+        gi.read_agreement_set(file, ["the", "dog", "dogs", "barks", "bark"])
+
+
+def test_an_item_may_return_in_another_condition(tmp_path):
+    file = tmp_path / "t.tab"
+    file.write_text(
+        "the dog barks\tsingular\tcorrect\t1\nthe dog bark\tsingular\twrong\t1\n"
+        "the dogs bark\tplural\tcorrect\t1\nthe dogs barks\tplural\twrong\t1\n"
+    )
+    found = gi.read_agreement_set(file, ["the", "dog", "dogs", "barks", "bark"])
+    assert list(found.condition) == ["S", "P"]
