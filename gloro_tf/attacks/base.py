@@ -68,7 +68,7 @@ class Attack:
         if several and not epsilons:
             raise ValueError("`epsilons` must hold at least one radius. Received: an empty list.")
         with full_precision():
-            return self._call(Target(model, self.batch_size), x, y, epsilons, several, verbose)
+            return self._call(Target.of(model, self.batch_size), x, y, epsilons, several, verbose)
 
     def _call(self, target, x, y, epsilons, several, verbose):
         x, y = checked(x, y, target)

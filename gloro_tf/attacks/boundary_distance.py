@@ -47,7 +47,7 @@ class BoundaryDistance(Attack):
             `Attacked(points, broken, distance)`; where nothing was found, `distance` is infinite.
         """
         with full_precision():
-            return self._nearest(Target(model, self.batch_size), x, y, verbose)
+            return self._nearest(Target.of(model, self.batch_size), x, y, verbose)
 
     def _nearest(self, target, x, y, verbose):
         x, y = checked(x, y, target)

@@ -45,6 +45,11 @@ class Target:
         self._run = lambda x, y: run([tensor(x), ops.convert_to_tensor(y, dtype="int32")])
         self._gradients = {}
 
+    @classmethod
+    def of(cls, model, batch_size):
+        """`model` itself if it is a target already, whose compiled functions are then shared."""
+        return model if isinstance(model, cls) else cls(model, batch_size)
+
     def logits(self, x):
         """`(n, classes)` float array; `x` has the size of a batch."""
         return ops.convert_to_numpy(self._run(x, np.zeros(len(x), "int32"))[0])

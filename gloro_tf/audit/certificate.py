@@ -105,11 +105,12 @@ def certificate(model, x, y, attack=None, strict=True, bounds=(0.0, 1.0), verbos
         )
     found = model.certify(x)
     label, radius = found.label, label_radius(found)
-    at_epsilon = attack(model, x, y, model.epsilon, verbose)
+    target = Target(model, attack.batch_size)  # one for all, so that it is compiled once
+    at_epsilon = attack(target, x, y, model.epsilon, verbose)
     nearest = BoundaryDistance(
         bounds=attack.bounds, targets=4, steps=15, batch_size=attack.batch_size
-    ).nearest(model, x, np.maximum(label, 0), verbose)
-    inside = _attack_inside(model, x, label, radius, attack, verbose)
+    ).nearest(target, x, np.maximum(label, 0), verbose)
+    inside = _attack_inside(target, x, label, radius, attack, verbose)
     broken = [  # by index: point, distance; the boundary's distance counts as an attack too
         (i, points[i], distance[i])
         for points, distance, hit in (
@@ -119,7 +120,7 @@ def certificate(model, x, y, attack=None, strict=True, bounds=(0.0, 1.0), verbos
         )
         for i in np.flatnonzero(hit & (distance <= radius) & (radius > 0))
     ]
-    violations, points, labels = _confirmed(model, label, broken, attack.batch_size, x[:0])
+    violations, points, labels = _confirmed(target, label, broken, x[:0])
     distance = np.minimum(nearest.distance, np.where(inside.broken, inside.distance, np.inf))
     report = CertificateAudit(
         len(x),
@@ -157,24 +158,24 @@ def label_radius(found):
     return found.radius if radii is None else np.maximum(radii[:, 0], 0.0)
 
 
-def _confirmed(model, label, broken, batch_size, nothing):
+def _confirmed(target, label, broken, nothing):
     """The breaks whose label changes as certificates are executed: by index, points, labels."""
     found = {i: (point, distance) for i, point, distance in reversed(broken)}
     if not found:
         return {}, nothing, label[:0]
     points = np.stack([point for point, _ in found.values()])
     with full_precision():
-        labels = Target(model, batch_size).labels(points)
+        labels = target.labels(points)
     changed = labels != label[list(found)]
     kept = [item for item, sure in zip(found.items(), changed, strict=True) if sure]
     return dict(kept), points[changed], labels[changed]
 
 
-def _attack_inside(model, x, label, radius, attack, verbose):
+def _attack_inside(target, x, label, radius, attack, verbose):
     """The attack at each input's own radius, from its predicted label."""
     largest = 2 * np.sqrt(x[0].size) * (1 + np.abs(x).max())  # stands for no limit
     own = np.where(label >= 0, np.minimum(radius, largest), 0.0)
-    return attack(model, x, np.maximum(label, 0), own, verbose)
+    return attack(target, x, np.maximum(label, 0), own, verbose)
 
 
 def _quantiles(radius, distance):

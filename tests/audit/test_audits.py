@@ -45,12 +45,13 @@ def test_a_bound_that_is_too_small_is_found(planted, digits):
     report = caught.value.report
     assert "VIOLATION" in str(report)
     model = planted(0.5)
-    for found, point in zip(report.violations, report.points, strict=True):
+    assert len(report.violations) == len(report.points) > 5
+    for found, point in list(zip(report.violations, report.points, strict=True))[:5]:
         x = digits[2][found["index"]]
         assert np.linalg.norm(point.astype("float64") - x) <= found["radius"]
         assert model.certify(point[None]).label[0] == found["attacked_label"] != found["label"]
-    relaxed = audit.certificate(planted(0.5), digits[2][:200], digits[3][:200], strict=False)
-    assert [v["index"] for v in relaxed.violations] == [v["index"] for v in report.violations]
+    calm = audit.certificate(model, digits[2][:200], digits[3][:200], strict=False)
+    assert [v["index"] for v in calm.violations] == [v["index"] for v in report.violations]
 
 
 def test_ensembles_and_relaxed_models_are_audited(frozen, digits):
