@@ -57,8 +57,9 @@ class Corrector:
         Returns:
             dict: `values`, the corrected outputs in the type of `y` (anything in rows of which
             `status` says that they are not corrected); `source`, `(batch, classes)` int32, the class
-            that each value came from; `status`, `(batch,)` int32; `active`, `violated`, `(batch,
-            properties)` bool; `combination`, `(batch,)` int32.
+            that each value came from; `status`, `(batch,)` int32; `corrected`, `failed`, `(batch,)`
+            bool, what it says in short; `active`, `violated`, `(batch, properties)` bool;
+            `combination`, `(batch,)` int32.
         """
         return self._run(x, y)
 
@@ -80,9 +81,13 @@ class Corrector:
         outcome = ops.where(top == m, CONFLICT, outcome)
         calm = ops.cast(ops.any(active, axis=-1), "int32")  # SAFE or INACTIVE
         status = ops.where(needed, outcome, calm)
+        corrected = ops.logical_and(needed, ops.logical_and(held, top < m))
+        failed = ops.logical_and(needed, ops.logical_not(corrected))
         return {
             "values": values,
             "source": source,
+            "corrected": corrected,
+            "failed": ops.logical_or(undecided, failed),
             "status": ops.cast(ops.where(undecided, UNDECIDED, status), "int32"),
             "active": active,
             "violated": violated,
@@ -119,6 +124,7 @@ class Corrector:
         values, source, zeros, _, _ = self._unchanged(scores, dtype)
         none = ops.zeros((0, len(self.ordering)), "bool")
         found = {"values": values, "source": source, "status": zeros, "combination": zeros}
+        found.update(corrected=zeros > 0, failed=zeros > 0)
         return {**found, "active": none, "violated": none}
 
     def _raw(self, scores, dtype):

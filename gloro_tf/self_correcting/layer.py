@@ -4,7 +4,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from gloro_tf.self_correcting import _corrector
 from gloro_tf.self_correcting._corrector import Corrector
 from gloro_tf.self_correcting.analysis import warn_of_findings
 from gloro_tf.self_correcting.properties import SafeOrdering, as_safe_ordering
@@ -117,19 +116,17 @@ class SelfCorrectingLayer(keras.layers.Layer):
     def call(self, inputs, training=False, return_info=False):
         x, y = (ops.convert_to_tensor(part) for part in inputs)
         if self.corrector is None:
-            none = ops.zeros_like(y[:, :0], "int32")
-            found = {"status": ops.zeros_like(y[:, 0], "int32"), "chosen": none}
+            none, zeros = ops.zeros_like(y[:, :0], "int32"), ops.zeros_like(y[:, 0], "int32")
+            found = {"status": zeros, "failed": zeros > 0, "chosen": none}
             found.update(active=none > 0, violated=none > 0)
             z = y
         else:
             found = self.corrector(x, y)
             fixed = self._with_gradient(found, y)
-            corrected = (found["status"] == _corrector.KEPT) | (
-                found["status"] == _corrector.CHANGED
-            )
+            corrected = found["corrected"]
             z = ops.where(corrected[:, None], fixed, y)
             found["chosen"] = self._chosen(found, corrected) if return_info else None
-        z = self._without_answer(z, found["status"] >= _corrector.CONFLICT, training)
+        z = self._without_answer(z, found["failed"], training)
         if not return_info:
             return z
         return z, {name: found[name] for name in ("status", "active", "violated", "chosen")}

@@ -211,6 +211,7 @@ def test_no_properties_ask_nothing():
     z, info = layer([np.zeros((4, 2)), rows], return_info=True)
     np.testing.assert_array_equal(ops.convert_to_numpy(z), rows)
     assert info["active"].shape == (4, 0) and not ops.convert_to_numpy(info["status"]).any()
+    assert SelfCorrectingLayer([], on_conflict="extra_class")([rows, rows]).shape == (4, 4)
 
 
 def random_layer(seed=5, m=5):

@@ -53,6 +53,7 @@ def test_corrected_network(network, phi8_points):
     """Violations before, none after; the advisory changes on violating rows only."""
     ordering = acas_xu.safe_ordering("2_9")
     safe = make_self_correcting(network, ordering)
+    safe.run_eagerly = True
     before = safety_report(network, ordering, phi8_points)
     k = ordering.names.index("phi8")
     assert before.active[k] >= 3990 and before.violated[k] > 0 and before.left.sum() == 0
@@ -70,6 +71,7 @@ def test_accuracy_is_preserved(network):
     """Uniform points, labels the network's own advisories: not one changes."""
     x = acas_xu.sample(10_000)
     safe = make_self_correcting(network, acas_xu.safe_ordering("2_9"))
+    safe.run_eagerly = True
     raw, fixed = (m.predict(x, batch_size=4096, verbose=0).argmin(1) for m in (network, safe))
     changed = raw != fixed
     violated = safety_report(network, acas_xu.safe_ordering("2_9"), x).violated.sum()
@@ -171,15 +173,16 @@ def test_training_metrics_and_status():
     safe = make_self_correcting(model, properties, return_status=True)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     rates = [StatusRate(kind) for kind in ("active", "corrected", "conflict")]
-    safe.compile(loss={"outputs": loss, "status": None}, metrics={"status": rates})
+    options = {"run_eagerly": True}  # compiling takes longer than these few rows
+    safe.compile(loss={"outputs": loss, "status": None}, metrics={"status": rates}, **options)
     found = safe.evaluate(x, {"outputs": labels, "status": labels}, verbose=0, return_dict=True)
     report = safety_report(model, properties, x)
     rates = {k.removeprefix("status_"): v for k, v in found.items()}
     assert rates["corrected_rate"] == pytest.approx(report.corrected / 200)
     assert rates["conflict_rate"] == 0 and rates["active_rate"] == pytest.approx(1.0)
     trained = make_self_correcting(model, properties)
-    trained.compile("adam", loss)
-    history = trained.fit(x, labels, epochs=2, verbose=0).history["loss"]
+    trained.compile("adam", loss, **options)
+    history = trained.fit(x, labels, epochs=1, verbose=0).history["loss"]
     assert np.isfinite(history).all()
     with pytest.raises(ValueError, match="`kind`"):
         StatusRate("unsafe")
