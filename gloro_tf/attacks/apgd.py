@@ -1,8 +1,10 @@
 """Auto-PGD: projected gradient ascent that finds its own step lengths."""
 
+import functools
+
 import numpy as np
 
-from gloro_tf.attacks.base import Attack, at_least, keep_higher, rivals
+from gloro_tf.attacks.base import Attack, at_least, best_of, keep_higher
 from gloro_tf.attacks.objectives import chosen_objective
 
 MOMENTUM = 0.75
@@ -33,16 +35,9 @@ class APGD(Attack):
         chosen_objective(objective, targets)
 
     def search(self, task):
-        best, highest = task.ball.centre.astype("float32"), np.full(len(task.y), -np.inf)
         objective = chosen_objective(self.objective, self.targets)
-        goals = rivals(task, self.targets) if self.targets else [task.y]
-        for restart in range(self.restarts):
-            for rival in goals:
-                begin = task.ball.sample(task.rng) if restart else task.ball.centre
-                keep_higher(best, highest, *self._ascend(task, objective, begin, rival))
-                if np.all(highest > 0):
-                    return best
-        return best
+        run = functools.partial(self._ascend, task, objective)
+        return best_of(task, self.restarts, self.targets, run)
 
     def _ascend(self, task, objective, begin, rival):
         """One run; the point of the largest margin and that margin."""

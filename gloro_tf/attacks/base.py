@@ -128,6 +128,25 @@ def climb(task, objective, begin, rival, steps, step, momentum=0.0):
     return best, highest
 
 
+def best_of(task, restarts, targets, run):
+    """The point of the largest margin over restarts and goals.
+
+    Args:
+        task: `Task`.
+        restarts: int. The first begins at the inputs, others at random.
+        targets: int. How many of the nearest classes to aim at in turn; 0 aims at any.
+        run: callable `(begin, rival) -> (points, margins)`.
+    """
+    best, highest = task.ball.centre.astype("float32"), np.full(len(task.y), -np.inf)
+    for restart in range(restarts):
+        for rival in rivals(task, targets) if targets else [task.y]:
+            begin = task.ball.sample(task.rng) if restart else task.ball.centre
+            keep_higher(best, highest, *run(begin, rival))
+            if np.all(highest > 0):
+                return best
+    return best
+
+
 def keep_higher(best, highest, points, margins):
     """Puts points of larger margins in place of the best ones; returns where."""
     better = margins > highest

@@ -1,13 +1,11 @@
 """How far is the decision boundary: an attack that walks along it towards the input."""
 
-import keras
 import numpy as np
 
-from gloro_tf.attacks.base import Attack, Attacked, Task, at_least, checked, rivals
+from gloro_tf.attacks.base import Attack, at_least, checked, rivals
 from gloro_tf.attacks.objectives import targeted_margin
 from gloro_tf.attacks.target import Target
 from gloro_tf.models.certificate import full_precision
-from gloro_tf.ops import Ball
 
 BACK, TOWARDS, BEYOND = 0.9, 0.1, 1.05
 
@@ -47,25 +45,9 @@ class BoundaryDistance(Attack):
             `Attacked(points, broken, distance)`; where nothing was found, `distance` is infinite.
         """
         with full_precision():
-            return self._nearest(Target.of(model, self.batch_size), x, y, verbose)
-
-    def _nearest(self, target, x, y, verbose):
-        x, y = checked(x, y, target)
-        broken = target.labels(x) != y
-        points, distance = x.copy(), np.where(broken, 0.0, np.inf)
-        left = np.flatnonzero(~broken)
-        bar = keras.utils.Progbar(len(left), verbose=verbose) if verbose and len(left) else None
-        for start in range(0, len(left), self.batch_size):
-            rows = np.resize(left[start : start + self.batch_size], self.batch_size)
-            ball = Ball(x[rows], _reach(x[rows], self), self.norm, self.bounds)
-            rng = np.random.default_rng([self.seed, start])
-            best = self.search(Task(target, ball, y[rows].astype("int32"), rng))
-            wrong = target.labels(best) != y[rows]
-            points[rows[wrong]], broken[rows[wrong]] = best[wrong], True
-            distance[rows[wrong]] = ball.distance(best)[wrong]
-            if bar:
-                bar.update(min(start + self.batch_size, len(left)))
-        return Attacked(points, broken, distance)
+            target = Target.of(model, self.batch_size)
+            x, y = checked(x, y, target)
+            return self.attack(target, x, y, _reach(x, self), verbose=verbose)
 
     def search(self, task):
         ball, centre = task.ball, task.ball.centre

@@ -1,8 +1,6 @@
 """Projected gradient descent."""
 
-import numpy as np
-
-from gloro_tf.attacks.base import Attack, at_least, between, climb, keep_higher, rivals
+from gloro_tf.attacks.base import Attack, at_least, best_of, between, climb
 from gloro_tf.attacks.objectives import chosen_objective
 
 
@@ -53,14 +51,9 @@ class PGD(Attack):
         chosen_objective(objective, at_least("targets", targets, 0))
 
     def search(self, task):
-        best, highest = task.ball.centre.astype("float32"), np.full(len(task.y), -np.inf)
         objective = chosen_objective(self.objective, self.targets)
-        goals = rivals(task, self.targets) if self.targets else [task.y]
-        for restart in range(self.restarts):
-            for rival in goals:
-                begin = task.ball.sample(task.rng) if restart else task.ball.centre
-                found = climb(task, objective, begin, rival, self.steps, self.step, self.momentum)
-                keep_higher(best, highest, *found)
-                if np.all(highest > 0):
-                    return best
-        return best
+
+        def run(begin, rival):
+            return climb(task, objective, begin, rival, self.steps, self.step, self.momentum)
+
+        return best_of(task, self.restarts, self.targets, run)

@@ -12,25 +12,31 @@ class Target:
     """A model under attack.
 
     Args:
-        model: a `keras.Model` of logits, a model with `logits_model` (`GloroModel`), or an ensemble
-            of such (`members`), which is climbed along the mean log-probabilities of its members
-            and decided by its own `certify`.
+        model: a `keras.Model` of logits, or a model that certifies. A `GloroModel` is attacked in its
+            `logits_model`; an ensemble along the mean log-probabilities of its members, any other
+            along its scores without bottom, and both are decided by their own `certify`.
         batch_size: int.
     """
 
     def __init__(self, model, batch_size):
         self._model, self.batch_size = model, batch_size
-        self._whole = getattr(model, "members", None) is not None
         if not isinstance(model, keras.Model):
             raise ValueError(f"`model` must be a Keras model. Received: {type(model).__name__}")
+        self._decides = hasattr(model, "certify") and not hasattr(model, "logits_model")
+        if getattr(model, "members", None) is not None and not self._decides:
+            raise ValueError(
+                f"`model` must answer labels. Received: a {type(model).__name__}, which may abstain. "
+                "Attack its members."
+            )
         nets = _networks(model)
-        self.net = nets[0] if not self._whole else _Mean(nets)
+        self.net = nets[0] if len(nets) == 1 else _Mean(nets)
         self.input_shape = tuple(nets[0].input_shape[1:])
-        self.classes = nets[0].output_shape[-1]
-        if len(nets[0].output_shape) != 2 or self.classes < 2:
+        shape = nets[0].output_shape
+        self.classes = shape[-1]
+        if not isinstance(shape, tuple) or len(shape) != 2 or self.classes < 2:
             raise ValueError(
                 "`model` must answer a row of at least two logits for each input. Received: output "
-                f"shape {nets[0].output_shape}. Give a binary model two logits, 0 and its own."
+                f"shape {shape}. Give a binary model two logits, 0 and its own."
             )
         variables = [v for net in nets for v in net.variables]
         dtype = input_dtype(nets[0])
@@ -72,7 +78,7 @@ class Target:
 
     def labels(self, x):
         """What the model answers, `(n,)` int64; -1 where it gives no finite logits."""
-        if self._whole:
+        if self._decides:
             return np.asarray(self._model.certify(x, self.batch_size).label)
         found = np.full(len(x), -1, "int64")
         size = self.batch_size
@@ -97,8 +103,25 @@ class _Mean:
         return ops.mean(ops.stack(parts), axis=0)
 
 
+class _WithoutBottom:
+    """The class scores of a model that certifies, as one callable."""
+
+    compute_dtype = "float32"
+
+    def __init__(self, model):
+        self.model, self.variables = model, model.variables
+        self.input_shape = tuple(model.input_shape)
+        self.output_shape = (None, model.compute_output_shape(self.input_shape)[-1] - 1)
+
+    def __call__(self, x, training=False):
+        return self.model(x, training=False)[:, :-1]
+
+
 def _networks(model):
+    """What gradients are taken of: callables with shapes and variables."""
     members = getattr(model, "members", None)
     if members is not None:
         return [net for member in members for net in _networks(member)]
+    if hasattr(model, "certify") and not hasattr(model, "logits_model"):
+        return [_WithoutBottom(model)]
     return [getattr(model, "logits_model", model)]

@@ -4,17 +4,19 @@ import keras
 import numpy as np
 from keras import ops
 
-from gloro_tf import metrics as metrics_module
 from gloro_tf.models import Certificate
+from gloro_tf.models.untrained import Untrained
 
 
-class Ensemble(keras.Model):
+class Ensemble(Untrained):
     """Base class: a fixed list of members, each a Keras model; nothing in it trains.
 
     Args:
         models: list of Keras models on the same inputs.
         extra: int. Columns of a member's output beside the classes.
     """
+
+    untrained = "An ensemble does not train. Train its members, then build it from them."
 
     def __init__(self, models, extra, **kwargs):
         kwargs.pop("dtype", None)
@@ -31,44 +33,8 @@ class Ensemble(keras.Model):
         self.num_classes = widths.pop() - extra
         self.built = True
 
-    def build(self, input_shape):
-        self.built = True
-
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.num_classes + 1)
-
-    def compile(self, optimizer="sgd", loss=None, metrics=None, **kwargs):
-        """Configures `evaluate`: `metrics` as in `GloroModel.compile`; nothing is trained."""
-        metrics = ["clean_accuracy", "vra"] if metrics is None else metrics
-        metrics = [metrics_module.get(m) for m in metrics]
-        super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
-
-    def get_compile_config(self):
-        return super().get_compile_config()
-
-    def compile_from_config(self, config):
-        self.compile(**keras.saving.deserialize_keras_object(config))
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=False):
-        if self.loss is None:
-            return ops.zeros(())
-        return super().compute_loss(x, y, y_pred, sample_weight, training)
-
-    def fit(self, *args, **kwargs):
-        raise RuntimeError(
-            "An ensemble does not train. Train its members, then build it from them."
-        )
-
-    def evaluate(self, *args, **kwargs):
-        self.check_ready()
-        return super().evaluate(*args, **kwargs)
-
-    def predict(self, *args, **kwargs):
-        self.check_ready()
-        return super().predict(*args, **kwargs)
-
-    def check_ready(self):
-        """Raises where a member cannot answer now."""
 
     def get_config(self):
         members = [keras.saving.serialize_keras_object(m) for m in self.members]

@@ -6,6 +6,9 @@ from keras import ops
 from gloro_tf.layers._checks import check_groups, check_positive, check_width
 from gloro_tf.layers.scalar_activations import bend
 
+# Under the root: a window far below the largest has a length, and a gradient, of 0.
+SMALLEST = 1e-37
+
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
 class PairNorm(keras.layers.Layer):
@@ -64,9 +67,9 @@ class L2Pooling2D(keras.layers.Layer):
         scale = ops.max(ops.abs(inputs), axis=(1, 2, 3), keepdims=True)
         scale = ops.stop_gradient(ops.maximum(scale, self.delta))
         mean = ops.average_pool(ops.square(inputs / scale), side, side, "valid", "channels_last")
-        rest = self.delta / scale
-        square = mean * side * side
-        return scale * (square / (ops.sqrt(square + ops.square(rest)) + rest))
+        square, rest = mean * side * side, self.delta / scale
+        length = ops.sqrt(ops.maximum(square + ops.square(rest), SMALLEST))
+        return scale * (square / (length + rest))
 
     def compute_output_shape(self, input_shape):
         batch, height, width, channels = input_shape

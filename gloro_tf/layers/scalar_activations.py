@@ -43,8 +43,19 @@ class SoftHuber(_Scalar):
         return {**super().get_config(), "delta": self.delta}
 
 
+class _Sharp(_Scalar):
+    """One that approaches its kinked form as `beta` grows."""
+
+    def __init__(self, beta=10.0, **kwargs):
+        super().__init__(**kwargs)
+        self.beta = check_width("beta", beta)
+
+    def get_config(self):
+        return {**super().get_config(), "beta": self.beta}
+
+
 @keras.saving.register_keras_serializable(package="gloro_tf")
-class LogCosh(_Scalar):
+class LogCosh(_Sharp):
     """`log(cosh(beta x)) / beta`: a smooth absolute value with slope `tanh(beta x)`, 1-Lipschitz.
 
     Args:
@@ -52,20 +63,13 @@ class LogCosh(_Scalar):
         **kwargs: Base `keras.layers.Layer` arguments.
     """
 
-    def __init__(self, beta=10.0, **kwargs):
-        super().__init__(**kwargs)
-        self.beta = check_width("beta", beta)
-
     def call(self, inputs):
         size = ops.abs(inputs)
         return size + (ops.softplus(-2 * self.beta * size) - math.log(2)) / self.beta
 
-    def get_config(self):
-        return {**super().get_config(), "beta": self.beta}
-
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
-class Softplus(_Scalar):
+class Softplus(_Sharp):
     """`log(1 + exp(beta x)) / beta`: a smooth ReLU, 1-Lipschitz.
 
     Args:
@@ -73,15 +77,8 @@ class Softplus(_Scalar):
         **kwargs: Base `keras.layers.Layer` arguments.
     """
 
-    def __init__(self, beta=10.0, **kwargs):
-        super().__init__(**kwargs)
-        self.beta = check_width("beta", beta)
-
     def call(self, inputs):
         return ops.relu(inputs) + ops.softplus(-self.beta * ops.abs(inputs)) / self.beta
-
-    def get_config(self):
-        return {**super().get_config(), "beta": self.beta}
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from gloro_tf import metrics as metrics_module
 from gloro_tf.models import Certificate
 from gloro_tf.models.certificate import full_precision
+from gloro_tf.models.untrained import Untrained
 from gloro_tf.self_correcting import _corrector
 from gloro_tf.self_correcting._activity import first_best
 from gloro_tf.self_correcting._corrector import Corrector, flat_inputs
@@ -18,7 +18,7 @@ FAR = 1e30
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
-class SelfCorrectingCertified(keras.Model):
+class SelfCorrectingCertified(Untrained):
     """A certified model whose scores are corrected: `classes + 1` of them, the last one bottom.
 
     A correction can change the label inside the ball that the model certifies, so the certificate
@@ -51,6 +51,8 @@ class SelfCorrectingCertified(keras.Model):
         ValueError: for a model that promises sets of labels, or scores of which the least is best.
     """
 
+    untrained = "A corrected certified model does not train. Train its `model`."
+
     def __init__(self, model, properties, max_combinations=4096, **kwargs):
         kwargs.pop("dtype", None)
         relaxation = getattr(model, "relaxation", None)
@@ -72,9 +74,6 @@ class SelfCorrectingCertified(keras.Model):
         self.corrector = Corrector(self.ordering, max_combinations) if len(self.ordering) else None
         warn_of_findings(self.ordering)
         self._kept = {}
-        self.built = True
-
-    def build(self, input_shape):
         self.built = True
 
     @property
@@ -176,30 +175,11 @@ class SelfCorrectingCertified(keras.Model):
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.classes + 1)
 
-    def compile(self, optimizer="sgd", loss=None, metrics=None, **kwargs):
-        """Configures `evaluate`: `metrics` as in `GloroModel.compile`; nothing is trained."""
-        metrics = ["clean_accuracy", "vra"] if metrics is None else metrics
-        metrics = [metrics_module.get(m) for m in metrics]
-        super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
-
-    def compile_from_config(self, config):
-        self.compile(**keras.saving.deserialize_keras_object(config))
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=False):
-        if self.loss is None:
-            return ops.zeros(())
-        return super().compute_loss(x, y, y_pred, sample_weight, training)
-
-    def fit(self, *args, **kwargs):
-        raise RuntimeError("A corrected certified model does not train. Train its `model`.")
-
     def evaluate(self, *args, **kwargs):
-        self.check_ready()
         with full_precision():
             return super().evaluate(*args, **kwargs)
 
     def predict(self, *args, **kwargs):
-        self.check_ready()
         with full_precision():
             return super().predict(*args, **kwargs)
 

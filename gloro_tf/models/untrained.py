@@ -1,0 +1,50 @@
+"""Models that answer and are evaluated, but do not train."""
+
+import keras
+from keras import ops
+
+from gloro_tf import metrics as metrics_module
+
+
+class Untrained(keras.Model):
+    """Base class of models made of trained ones: `compile` is for `evaluate` alone.
+
+    A subclass may override `check_ready`, which `predict` and `evaluate` call first, and sets
+    `untrained`, what `fit` says.
+    """
+
+    untrained = "This model does not train."
+
+    def compile(self, optimizer="sgd", loss=None, metrics=None, **kwargs):
+        """Configures `evaluate`: `metrics` as in `GloroModel.compile`; nothing is trained."""
+        metrics = ["clean_accuracy", "vra"] if metrics is None else metrics
+        metrics = [metrics_module.get(m) for m in metrics]
+        super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
+
+    def get_compile_config(self):
+        return super().get_compile_config()  # its being here tells Keras that `compile` is saved
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=False):
+        if self.loss is None:
+            return ops.zeros(())
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def build(self, input_shape):
+        self.built = True
+
+    def fit(self, *args, **kwargs):
+        raise RuntimeError(self.untrained)
+
+    def evaluate(self, *args, **kwargs):
+        self.check_ready()
+        return super().evaluate(*args, **kwargs)
+
+    def predict(self, *args, **kwargs):
+        self.check_ready()
+        return super().predict(*args, **kwargs)
+
+    def check_ready(self):
+        """Raises where the model cannot answer now."""
