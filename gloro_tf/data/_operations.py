@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from gloro_tf.data import _randaugment
+
 OPERATIONS = {}
 
 
@@ -131,6 +133,38 @@ def _noise(images, rng, deviation):
     return _clip(images + np.float32(deviation) * noise)
 
 
+@register("randaugment", most=_randaugment.STRONGEST)
+def _randomly(images, rng, strength):
+    for _ in range(_randaugment.ROUNDS):
+        images = _one_of_each(images, rng, strength / _randaugment.STRONGEST)
+    return images
+
+
+@register("randaugment_half", most=_randaugment.STRONGEST)
+def _randomly_half(images, rng, strength):
+    chosen = rng.random((len(images), 1, 1, 1)) < 0.5
+    return np.where(chosen, _randomly(images, rng, strength), images)
+
+
+def _one_of_each(images, rng, strength):
+    """Each image through one operation of RandAugment's, drawn for it."""
+    moves, colors = len(_randaugment.MOVES), _randaugment.COLORS
+    kind = rng.integers(0, _randaugment.KINDS, len(images))
+    amount = (strength * rng.choice([-1.0, 1.0], len(images))).astype(np.float32)
+    images = images.copy()
+    moved = (kind > 0) & (kind < moves)
+    if moved.any():
+        matrix, offset = _randaugment.moves(np, kind[moved], amount[moved], *images.shape[1:3])
+        matrix = np.moveaxis(matrix, 0, -1)[..., None, None, None]
+        images[moved] = _warp(images[moved], matrix, offset.T[..., None, None])
+    for number, function in enumerate(colors, moves):
+        chosen = kind == number
+        if chosen.any():
+            changed = function(np, images[chosen], amount[chosen][:, None, None, None])
+            images[chosen] = np.clip(changed, 0, 1)
+    return images
+
+
 def _uniform(images, rng, low, high):
     return rng.uniform(low, high, (len(images), 1, 1, 1)).astype(np.float32)
 
@@ -147,19 +181,19 @@ def _pad(images, pixels):
     return padded
 
 
-def _warp(images, matrix):
-    """Bilinear resampling at `matrix @ (row, column)` about the centre; 0 outside."""
-    y, x = _coordinates(images.shape, np.array(matrix, np.float32)[..., 0])
+def _warp(images, matrix, offset=(0, 0)):
+    """Bilinear resampling at `matrix @ (row, column) + offset` about the centre; 0 outside."""
+    y, x = _coordinates(images.shape, np.array(matrix, np.float32)[..., 0], offset)
     return _bilinear(images, y, x)
 
 
-def _coordinates(shape, matrix):
+def _coordinates(shape, matrix, offset):
     """Where each output pixel lies in the image with a border of one pixel: rows, columns."""
     _, height, width, _ = shape
     rows = (np.arange(height) - (height - 1) / 2).astype(np.float32)[:, None]
     columns = (np.arange(width) - (width - 1) / 2).astype(np.float32)
-    for (a, b), size in zip(matrix, (height, width), strict=True):
-        position = a * rows + b * columns + np.float32((size + 1) / 2)
+    for (a, b), size, further in zip(matrix, (height, width), offset, strict=True):
+        position = a * rows + b * columns + np.float32((size + 1) / 2) + np.float32(further)
         yield np.clip(position, 0, size + 1, out=position)
 
 

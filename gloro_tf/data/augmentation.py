@@ -75,7 +75,9 @@ def get(name):
     filling with 0; `cutout.8` blanks a square of side 8. In degrees: `rotate.15`, `shear.10`.
     As a fraction: `zoom.0.1` scales by 0.9 to 1.1, `contrast.0.2` and `saturation.0.2` likewise;
     `brightness.0.1` adds up to 0.1; `noise.0.01` is the standard deviation. `flip` mirrors
-    left-right half of the time. `"none"` changes nothing; `"standard"` is `flip+crop.4`.
+    left-right half of the time. `randaugment.9` puts each image through two of the 14 operations of
+    [RandAugment](https://arxiv.org/abs/1909.13719) at strength 9 of 30; `randaugment_half.9` does so
+    to half of the images. `"none"` changes nothing; `"standard"` is `flip+crop.4`.
 
     Args:
         name: str, or a callable `(images, rng) -> images` on float32 images, or an `Augmentation`.

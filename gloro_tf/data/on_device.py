@@ -2,6 +2,7 @@
 
 import functools
 
+from gloro_tf.data import _randaugment
 from gloro_tf.data import augmentation as augmentations
 
 
@@ -10,8 +11,8 @@ def on_device(name):
 
     Args:
         name: str. As in `gloro_tf.data.augmentation.get`, made of `flip`, `crop`, `shift`, `cutout`,
-            `rotate`, `zoom`, `shear`, `brightness`, `contrast`, `saturation` and `noise`. Each image
-            draws its own amounts; they are other draws than those of the NumPy version.
+            `rotate`, `zoom`, `shear`, `brightness`, `contrast`, `saturation`, `noise`, `randaugment`
+            and `randaugment_half`. Each image draws its own amounts, other ones than in NumPy.
 
     The function takes `(n, height, width, channels)` float32 in [0, 1] and a `jax.random` key.
 
@@ -84,25 +85,30 @@ def _cutout(side, images, key):
     return jnp.where(inside[..., None], 0.0, images)
 
 
-def _warp(images, matrix):
-    """Resamples around the centre, bilinear, with black outside; `matrix` is `(n, 2, 2)`."""
+def _warp(images, matrix, offset=None):
+    """Resamples around the centre, bilinear, with black outside.
+
+    `matrix` is `(n, 2, 2)`, `offset` `(n, 2)`.
+    """
     import jax
     import jax.numpy as jnp
+
+    offset = jnp.zeros(matrix.shape[:2]) if offset is None else offset
 
     height, width, channels = images.shape[1:]
     rows, columns = jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij")
     centre = jnp.array([(height - 1) / 2, (width - 1) / 2])
     grid = jnp.stack([rows, columns], -1).reshape(-1, 2) - centre
 
-    def one(image, turn):
-        at = (grid @ turn.T + centre).T
+    def one(image, turn, further):
+        at = (grid @ turn.T + centre + further).T
         planes = [
             jax.scipy.ndimage.map_coordinates(image[..., c], at, order=1, mode="constant")
             for c in range(channels)
         ]
         return jnp.stack(planes, -1).reshape(image.shape)
 
-    return jax.vmap(one)(images, matrix)
+    return jax.vmap(one)(images, matrix, offset)
 
 
 def _matrix(a, b, c, d):
@@ -160,6 +166,42 @@ def _noise(deviation, images, key):
     return jnp.clip(images + deviation * jax.random.normal(key, images.shape), 0, 1)
 
 
+def _randomly(strength, images, key):
+    import jax
+
+    for number in range(_randaugment.ROUNDS):
+        images = _one_of_each(
+            images, strength / _randaugment.STRONGEST, jax.random.fold_in(key, number)
+        )
+    return images
+
+
+def _randomly_half(strength, images, key):
+    import jax
+    import jax.numpy as jnp
+
+    first, second = jax.random.split(key)
+    chosen = jax.random.bernoulli(first, 0.5, (len(images), 1, 1, 1))
+    return jnp.where(chosen, _randomly(strength, images, second), images)
+
+
+def _one_of_each(images, strength, key):
+    """All operations on all images, of which each keeps its own: branches would run all anyway."""
+    import jax
+    import jax.numpy as jnp
+
+    first, second = jax.random.split(key)
+    kind = jax.random.randint(first, (len(images),), 0, _randaugment.KINDS)
+    sign = jax.random.rademacher(second, (len(images),), "float32")
+    arrays = _randaugment.moves(jnp, kind, strength * sign, *images.shape[1:3])
+    moves, colors = len(_randaugment.MOVES), _randaugment.COLORS
+    amount, kind = (strength * sign)[:, None, None, None], kind[:, None, None, None]
+    moved = jnp.where((kind > 0) & (kind < moves), _warp(images, *arrays), images)
+    for number, function in enumerate(colors, moves):
+        moved = jnp.where(kind == number, jnp.clip(function(jnp, images, amount), 0, 1), moved)
+    return moved
+
+
 OPERATIONS = {
     "flip": _flip,
     "crop": _shift,
@@ -172,4 +214,6 @@ OPERATIONS = {
     "contrast": _contrast,
     "saturation": _saturation,
     "noise": _noise,
+    "randaugment": _randomly,
+    "randaugment_half": _randomly_half,
 }

@@ -1,7 +1,7 @@
 """CIFAR-10 at radius 36/255 with the large LiResNet.
 
 Paper: Hu et al., A Recipe for Improved Certifiable Robustness, ICLR 2024 (with generated images VRA
-78.1 %; 69.8 % without, as reproduced by Lai et al., 2025). Published settings without RandAugment and
+78.1 %; 69.8 % without, as reproduced by Lai et al., 2025). Published settings without
 generated images; for a GPU. Not trained here.
 
     python train.py --recipe=liresnet_12x512_cifar10 --data_dir=...
@@ -20,7 +20,7 @@ RECIPE = Recipe(
     learning_rate=1e-3,
     learning_rate_schedule="0 linear 2.5% 1 cosine 100% 0",
     epsilon_schedule="0.1 linear 50% 3",
-    augmentation="flip+crop.4",
+    augmentation="flip+crop.4+randaugment_half.9",
     clip_norm=3.0,
     power_iterations=2,
     validation=0.0,

@@ -1,7 +1,7 @@
 """CIFAR-100 at radius 36/255 with the large LiResNet.
 
 Paper: Hu et al., A Recipe for Improved Certifiable Robustness, ICLR 2024 (with generated images VRA
-50.1 %). Published settings without RandAugment and generated images; for a GPU. Not trained here.
+50.1 %). Published settings without generated images; for a GPU. Not trained here.
 
     python train.py --recipe=liresnet_12x512_cifar100 --data_dir=...
 """
@@ -19,7 +19,7 @@ RECIPE = Recipe(
     learning_rate=1e-3,
     learning_rate_schedule="0 linear 2.5% 1 cosine 100% 0",
     epsilon_schedule="0.1 linear 50% 3",
-    augmentation="flip+crop.4",
+    augmentation="flip+crop.4+randaugment_half.9",
     clip_norm=3.0,
     power_iterations=2,
     validation=0.0,
