@@ -49,6 +49,11 @@ def test_report_contents(finished, digits):
     for row in test["vra"]:
         assert row["vra_bound"] == np.mean(right & (certificate.radius > row["epsilon"]))
         assert row["vra_bound"] <= row["vra_estimate"] <= test["clean_accuracy"]
+    curve = test["curve"]
+    assert curve["epsilon"][0] == 0 and {len(column) for column in curve.values()} == {41}
+    at_most = certificate.radius[:, None] <= curve["epsilon"]
+    assert curve["vra_bound"] == np.mean(right[:, None] & ~at_most, axis=0).tolist()
+    assert 0 < curve["vra_bound"][-1] < 0.02
     layers = report["lipschitz"]["layers"] if "layers" in report["lipschitz"] else None
     assert "logits" in json.dumps(report["lipschitz"]) and layers != []
     assert 0 < report["seconds"]["training"] < report["seconds"]["all"]
