@@ -7,6 +7,8 @@ python -m zoo fetch NAME [--mirror=URL ...] [--cache_dir=DIR] [--offline]
 python -m zoo verify NAME...
 python -m zoo evaluate NAME [--data_dir=DIR] [--download] [--limit=N] [--write]
 python -m zoo audit NAME [--data_dir=DIR] [--limit=1000] [--write]
+python -m zoo page [--output=zoo.html]    (all of it as one self-contained page)
+python -m zoo picture [--output=docs/zoo.png]
 python -m zoo readme                      (writes the leaderboards into the README)
 python -m zoo publish RUN NAME --recipe=FILE --summary=... --title=... --url=... --hardware=...
 python -m zoo publish_vote NAME MEMBER... --epsilon=0.3 --summary=... --title=... --url=... ...
@@ -67,6 +69,8 @@ def parser():
         write={**yes, "help": "into the card"},
         **source,
     )
+    add("page", output={"default": "zoo.html"})
+    add("picture", output={"default": "docs/zoo.png"})
     add("readme")
     flags = ("recipe", "summary", "title", "url", "hardware", "authors")
     publish = add("publish", "run", "name", **{f: {"required": f != "authors"} for f in flags})
@@ -131,6 +135,19 @@ def _audit(args):
     return json.dumps(zoo.audit(args.name, **chosen, **_source(args)), indent=1)
 
 
+def _page(args):
+    from zoo._page import write
+
+    return str(write(args.output))
+
+
+def _picture(args):
+    from zoo._picture import picture
+
+    picture(args.output)
+    return args.output
+
+
 def _readme(args):
     from zoo._readme import refresh
 
@@ -176,6 +193,8 @@ COMMANDS = {
     "verify": _verify,
     "evaluate": _evaluate,
     "audit": _audit,
+    "page": _page,
+    "picture": _picture,
     "readme": _readme,
     "publish": _publish,
     "publish_vote": _publish_vote,

@@ -22,25 +22,35 @@ def leaderboard(dataset, epsilon=None, format="text"):
     Raises:
         ValueError: for a data set without models, or a radius that no card holds.
     """
-    cards = [_registry.card(name) for name in _registry.names(dataset=dataset)]
-    cards = [card for card in cards if card.result()]
+    cards = measured(dataset)
     if not cards:
         known = sorted({_registry.card(n).dataset for n in _registry.names()})
         raise ValueError(
             f"`dataset` must be one that the zoo has models for, {known}. Received: "
             f"dataset={dataset!r}"
         )
-    trained = [card.epsilon for card in cards]
-    epsilon = max(trained, key=trained.count) if epsilon is None else epsilon
+    epsilon = usual_radius(cards) if epsilon is None else epsilon
     rows = [row for card in cards if (row := _row(card, epsilon))]
     if not rows:
         raise ValueError(
-            f"`epsilon` must be a radius that the cards hold, e.g. {trained[0]}. Received: "
+            f"`epsilon` must be a radius that the cards hold, e.g. {cards[0].epsilon}. Received: "
             f"epsilon={epsilon}"
         )
     rows.sort(key=lambda row: -row["VRA"])
     rows = [{"rank": rank, **row} for rank, row in enumerate(rows, start=1)]
     return rows if format == "rows" else _formatted(rows, epsilon, format)
+
+
+def measured(dataset=None):
+    """The newest cards that hold a measurement, in the order of their names."""
+    cards = [_registry.card(name) for name in _registry.names(dataset=dataset)]
+    return [card for card in cards if card.result()]
+
+
+def usual_radius(cards):
+    """The radius that most of the models were trained for."""
+    trained = [card.epsilon for card in cards]
+    return max(trained, key=trained.count)
 
 
 def _row(card, epsilon):
