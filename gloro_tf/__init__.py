@@ -9,6 +9,7 @@ from gloro_tf import (
     audit,
     callbacks,
     data,
+    deployment,
     ensembles,
     geometric_projections,
     influence,
@@ -26,6 +27,7 @@ from gloro_tf import (
     training,
 )
 from gloro_tf._version import __version__
+from gloro_tf.deployment import export
 from gloro_tf.models import AffinityModel, Certificate, GloroModel, RTKModel
 
 __all__ = [
@@ -38,7 +40,9 @@ __all__ = [
     "audit",
     "callbacks",
     "data",
+    "deployment",
     "ensembles",
+    "export",
     "geometric_projections",
     "influence",
     "layers",

@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 ORDER = ["ops", "data", "layers", "lipschitz", "margins", "losses", "metrics", "models"]
 ORDER += ["callbacks", "plots", "training"]
 SIDE = ["attacks", "audit", "ensembles", "self_correcting", "geometric_projections", "smoothness"]
-SIDE += ["influence", "membership", "testing"]
+SIDE += ["influence", "membership", "testing", "deployment"]
 MAY_USE = {("audit", "attacks"), ("smoothness", "attacks"), ("smoothness", "geometric_projections")}
 FILES = sorted((ROOT / "gloro_tf").rglob("*.py"))
 

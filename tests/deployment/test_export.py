@@ -1,0 +1,171 @@
+"""Exported programs, each in its own runtime, against `certify`."""
+
+import importlib.util
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+
+import gloro_tf
+from gloro_tf.deployment import FORMATS, _program, exporting, open_program
+
+TENSORFLOW = keras.backend.backend() == "tensorflow"
+NEEDS = {"saved_model": (), "onnx": ("tf2onnx", "onnxruntime"), "litert": ("ai_edge_litert",)}
+tensorflow_only = pytest.mark.skipif(not TENSORFLOW, reason="programs are exported on TensorFlow")
+
+
+def available(format):
+    missing = [name for name in NEEDS[format] if importlib.util.find_spec(name) is None]
+    if missing:
+        pytest.skip(f"needs {missing}: pip install 'gloro_tf[{format}]'")
+
+
+@pytest.fixture(scope="module", params=FORMATS)
+def exported(request, frozen, digits, tmp_path_factory):
+    """`(path, format)` of a program of the small model of the digits."""
+    if not TENSORFLOW:
+        pytest.skip("programs are exported on TensorFlow")
+    available(request.param)
+    path = tmp_path_factory.mktemp("exported") / "program"
+    return gloro_tf.export(frozen, path, request.param, check_on=digits[2][:8]), request.param
+
+
+def test_programs_agree_with_certify_and_never_promise_more(exported, frozen, digits):
+    program, certificate = open_program(*exported), frozen.certify(digits[2])
+    found = program(digits[2])
+    assert (certificate.radius > 0.05).mean() > 0.5
+    assert found["radius"].dtype == np.float32 and found["logits"].shape == (len(digits[2]), 10)
+    assert np.all(found["radius"] <= certificate.radius)
+    np.testing.assert_allclose(found["radius"], certificate.radius, rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(found["label"], certificate.label)
+    np.testing.assert_array_equal(found["certified"], found["radius"] > frozen.epsilon)
+    assert 0 < found["certified"].sum() <= certificate.certified.sum()
+    logits = frozen.logits_model.predict(digits[2], verbose=0)
+    np.testing.assert_allclose(found["logits"], logits, atol=1e-4)
+
+
+def test_any_batch_and_what_is_no_number(exported, digits):
+    program = open_program(*exported)
+    for value in (np.nan, np.inf, -np.inf, 1e30):
+        images = digits[2][:3].copy()
+        images[1, 4, 4, 0] = value
+        found = program(images)
+        assert found["radius"][1] == 0 and not found["certified"][1], value
+        assert found["radius"][0] > 0
+    assert program(digits[2][:1])["radius"].shape == (1,)
+
+
+@tensorflow_only
+@pytest.mark.parametrize("strict", [False, True])
+def test_strict_programs_stay_below_by_the_slack(frozen, digits, strict):
+    certificate = frozen.certify(digits[2])
+    found = _program.Program(frozen, strict)(digits[2])
+    below = certificate.radius - keras.ops.convert_to_numpy(found["radius"])
+    assert np.all(below >= 0)
+    assert (below.max() > 1e-5) == strict
+
+
+@tensorflow_only
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_bound_that_is_too_small_is_not_exported(frozen, digits, tmp_path, monkeypatch, format):
+    available(format)
+
+    class Planted(_program.Program):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            self._growth = 0.9 * self._growth
+
+    monkeypatch.setattr(exporting, "Program", Planted)
+    with pytest.raises(RuntimeError, match="does not agree with `certify`.*Nothing was written"):
+        gloro_tf.export(frozen, tmp_path / "program", format, check_on=digits[2][:32])
+    assert list(tmp_path.iterdir()) == []
+
+
+@tensorflow_only
+@pytest.mark.parametrize("format", FORMATS)
+def test_twins_and_constants_are_numbers(digits, tmp_path, format):
+    """Classes with equal weights are tied and have constants of 0."""
+    available(format)
+    inputs = keras.Input((8, 8, 1))
+    net = keras.Model(inputs, keras.layers.Dense(4)(keras.layers.Flatten()(inputs)))
+    kernel, _ = net.get_weights()
+    kernel[:, 1], kernel[:, 3] = kernel[:, 0], kernel[:, 2]
+    net.set_weights([kernel, np.array([3.0, -3.0, 2.0, 2.0], "float32")])
+    model = gloro_tf.GloroModel(model=net, epsilon=0.1).freeze()
+    path = gloro_tf.export(model, tmp_path / "program", format)
+    found, certificate = open_program(path, format)(digits[2]), model.certify(digits[2])
+    assert np.all(np.isfinite(found["radius"])) and np.all(found["radius"] <= certificate.radius)
+    np.testing.assert_allclose(found["radius"], certificate.radius, atol=1e-5)
+    assert set(certificate.label) == {0, 2}
+    assert not found["certified"][found["label"] >= 2].any()
+    assert found["certified"][found["label"] == 0].any()
+
+
+@tensorflow_only
+def test_measured_norms_and_sets_are_exported_too(digits, tmp_path):
+    images = digits[2][:64]
+    net = gloro_tf.models.LiResNet(
+        depth=1, width=4, input_shape=(8, 8, 1), classes=10, dense_width=16
+    )
+    first = gloro_tf.RTKModel(model=net, epsilon=1e-3, k=3)
+    first.compile(keras.optimizers.Adam(5e-3), loss="crossentropy")
+    first.fit(digits[0], digits[1], batch_size=64, epochs=1, verbose=0)
+    sets = [[0, 1, 2, 3], [3, 4, 5], [6, 7, 8, 9]]
+    for model in (first, gloro_tf.AffinityModel(model=net, epsilon=1e-3, affinity_sets=sets)):
+        model.freeze()
+        assert model._is_measured
+        certificate = model.certify(images)
+        path = gloro_tf.export(model, tmp_path / "sets", overwrite=True, check_on=images)
+        found = open_program(path)(images)
+        assert (certificate.loosest > 1).any()
+        assert np.all(found["radius"] <= certificate.radius)
+        np.testing.assert_allclose(found["radius"], certificate.radius, rtol=0, atol=1e-5)
+        np.testing.assert_array_equal(found["members"], certificate.members)
+
+
+@tensorflow_only
+def test_what_cannot_be_certified_is_refused(frozen, tmp_path):
+    net = gloro_tf.models.ConvNet((((4, 3, 2),), (8,)), (8, 8, 1), 3)
+    model = gloro_tf.GloroModel(model=net, epsilon=0.1)
+    path = tmp_path / "program"
+    with pytest.raises(RuntimeError, match=r"Only a frozen model certifies.*freeze\(\)"):
+        gloro_tf.export(model, path)
+    model.freeze()
+    net.layers[-1].bias.assign(net.layers[-1].bias + 1.0)
+    with pytest.raises(RuntimeError, match="weights changed"):
+        gloro_tf.export(model, path)
+    with pytest.raises(ValueError, match="export each member.*ensembles.vote"):
+        gloro_tf.export(gloro_tf.ensembles.VotingEnsemble([frozen]), path)
+    with pytest.raises(ValueError, match="`model` must be a `GloroModel`.*ConvNet"):
+        gloro_tf.export(net, path)
+    with pytest.raises(ValueError, match="`format` must be one of.*format='pickle'"):
+        gloro_tf.export(frozen, path, "pickle")
+    assert not path.exists()
+
+
+@tensorflow_only
+def test_nothing_is_overwritten_silently(frozen, tmp_path):
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.tex").write_text("years")
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        gloro_tf.export(frozen, precious)
+    with pytest.raises(FileExistsError, match="replaces programs only"):
+        gloro_tf.export(frozen, precious, overwrite=True)
+    with pytest.raises(ValueError, match='`path` must fit the format.*format="onnx"'):
+        gloro_tf.export(frozen, tmp_path / "model.onnx")
+    with pytest.raises(ValueError, match=r"`check_on` must have shape \(n, \*\(8, 8, 1\)\)"):
+        gloro_tf.export(frozen, tmp_path / "new", check_on=np.zeros((2, 3, 3)))
+    path = gloro_tf.export(frozen, tmp_path / "program")
+    before = (path / "saved_model.pb").stat().st_ino
+    gloro_tf.export(frozen, path, overwrite=True)
+    assert (path / "saved_model.pb").stat().st_ino != before
+    assert {p.name for p in tmp_path.iterdir()} == {"precious", "program"}
+    assert isinstance(path, pathlib.Path) and (precious / "thesis.tex").read_text() == "years"
+
+
+@pytest.mark.skipif(TENSORFLOW, reason="the refusal of other backends")
+def test_other_backends_are_refused(frozen, tmp_path):
+    with pytest.raises(ValueError, match="needs the TensorFlow backend"):
+        gloro_tf.export(frozen, tmp_path / "program")
