@@ -38,15 +38,16 @@ def picture(path=None):
 
 def _panel(ax, dataset, cards):
     end = reach(cards)
-    for card, color in zip(cards, _figure.COLORS * len(cards)):
+    for number, card in enumerate(cards):
+        color, width = _figure.COLORS[number % len(_figure.COLORS)], max(1.4, 3.0 - 0.5 * number)
         radii, bounds, estimates = zip(*(p for p in points(card) if p[0] <= end), strict=True)
-        ax.plot(radii, bounds, color=color, linewidth=1.8, label=card.name.partition(".")[0])
+        ax.plot(radii, bounds, color=color, linewidth=width, label=card.name.partition(".")[0])
         ax.plot(radii, estimates, color=color, linewidth=1.1, linestyle=":")
         own = min(points(card), key=lambda point: abs(point[0] - card.epsilon))
         ax.plot(*own[:2], "o", color=color, markersize=5, markeredgecolor="white")
     ax.grid(True, axis="y")
     top = max(bound for card in cards for _, bound, _ in points(card))
     ax.set(xlim=(0, end), ylim=(0, 1.28 * top), title=dataset, xlabel="L2 radius")
-    ax.set_yticks([tick / 10 for tick in range(0, 11, 2) if tick / 10 <= max(top, 0.4)])
+    ax.set_yticks([tick / 10 for tick in range(0, 11, 2) if tick / 10 <= max(top, 0.4) + 0.05])
     ax.yaxis.set_major_formatter(_figure.matplotlib().ticker.PercentFormatter(1, decimals=0))
     ax.legend(loc="upper right", fontsize=8)

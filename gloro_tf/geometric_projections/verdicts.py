@@ -2,7 +2,11 @@
 
 import collections
 
-ROBUST, NOT_ROBUST, UNKNOWN, TIMED_OUT = STATUSES = ("ROBUST", "NOT_ROBUST", "UNKNOWN", "TIMED_OUT")
+ROBUST = "ROBUST"
+NOT_ROBUST = "NOT_ROBUST"
+UNKNOWN = "UNKNOWN"
+TIMED_OUT = "TIMED_OUT"
+STATUSES = (ROBUST, NOT_ROBUST, UNKNOWN, TIMED_OUT)
 
 
 class Verdicts(collections.namedtuple("Verdicts", ["status", "radius", "adversarial"])):
