@@ -1,0 +1,60 @@
+"""What the attacks share that compare the target with reference models."""
+
+import numpy as np
+
+from gloro_tf.membership._checks import check_labels
+from gloro_tf.membership._logits import two_columns
+from gloro_tf.membership.references import as_references
+from gloro_tf.membership.slices import Cut
+
+
+class Reference:
+    """An attack that compares the target's logits with those of reference models.
+
+    Args:
+        target: a Keras classifier.
+        references: `References` without a slice, or what they are made of.
+    """
+
+    def __init__(self, target, references):
+        self.target, self.references = target, as_references(references)
+        if self.references.slice is not None:
+            raise ValueError(
+                "`references` must be trained from scratch for this attack. Received: references "
+                f"that share the target's layers up to {self.references.slice}"
+            )
+        self._cut = Cut(target)
+
+    def _both(self, x, y):
+        """Logits of the target `(n, c)` and of the references `(k, n, c)`, and labels."""
+        logits, others = two_columns(self._cut.logits(x)), self.references.predict(x)
+        if logits.shape != others.shape[1:]:
+            raise ValueError(
+                "`references` must have the outputs of the target. Received: shapes "
+                f"{others.shape[1:]} and {logits.shape}"
+            )
+        return logits, others, check_labels(y, logits.shape[-1], len(logits))
+
+
+def outside_mean(values, inside):
+    """The mean over the models `(k, n)` that did not see the example, by `inside` or None."""
+    if inside is None:
+        return values.mean(axis=0)
+    inside = check_inside(inside, values)
+    if inside.all(axis=0).any():
+        raise ValueError(
+            "`inside` must leave every example out of some model. Received: "
+            f"{int(inside.all(axis=0).sum())} examples that all models saw. Train more of them."
+        )
+    return np.where(inside, 0.0, values).sum(axis=0) / (~inside).sum(axis=0)
+
+
+def check_inside(inside, values):
+    """`inside` as bools of the shape `(k, n)` of the values."""
+    inside = np.asarray(inside)
+    if inside.shape != values.shape or inside.dtype != bool:
+        raise ValueError(
+            f"`inside` must be bools of shape {values.shape}, True where a model saw an example. "
+            f"Received: shape {inside.shape}, dtype {inside.dtype}"
+        )
+    return inside

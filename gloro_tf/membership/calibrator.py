@@ -1,0 +1,108 @@
+"""A threshold that keeps a requested precision, or an admission that none does."""
+
+import numpy as np
+
+from gloro_tf.membership._binomial import at_least, clopper_pearson
+from gloro_tf.membership._checks import check_probability, check_scores
+
+
+class Calibrator:
+    """Chooses the threshold of an attack on shadow models, without looking at the target.
+
+    The precision of "member" at a threshold is estimated from calibration scores of known
+    membership. The threshold is the smallest whose one-sided Clopper-Pearson lower bound reaches
+    the request; where none does, the calibrator abstains: it calls nobody a member.
+
+    The bound is one of each threshold by itself, and the smallest that passes is chosen among
+    all; so with few calibration points the confidence is approximate. It says nothing about a
+    target that differs from the shadows in size or training; check on several targets.
+
+    Args:
+        precision: float in (0, 1). The requested share of members among those called so.
+        confidence: float in (0, 1). Of the bound.
+        prior: float in (0, 1). The share of members among whom the attack is used on; the
+            calibration points may have another share.
+        min_count: int. The fewest calibration points above a threshold.
+
+    Attributes:
+        threshold: float; infinite where it abstains.
+        abstains: bool.
+        bound: float. The bound on the precision at the threshold; NaN where it abstains.
+        needed: number of calibration points, of the present share of members, that the precision
+            seen would need to be certain of the request; infinite if it is seen nowhere.
+
+    Example:
+
+    ```python
+    calibrator = gloro_tf.membership.Calibrator(precision=0.9).fit(shadow_scores, shadow_members)
+    members = calibrator.predict(attack.score(x, y))
+    ```
+
+    Reference:
+        Clopper and Pearson, 1934; the threshold from shadow models is that of [Leino and
+        Fredrikson, Stolen Memories](https://arxiv.org/abs/1906.11798).
+    """
+
+    def __init__(self, precision=0.9, confidence=0.95, prior=0.5, min_count=20):
+        check_probability(precision=precision, confidence=confidence, prior=prior)
+        if not isinstance(min_count, int) or min_count < 1:
+            raise ValueError(f"`min_count` must be an integer above 0. Received: {min_count!r}")
+        self.precision, self.confidence = precision, confidence
+        self.prior, self.min_count = prior, min_count
+
+    def __repr__(self):
+        return (
+            f"Calibrator(precision={self.precision}, confidence={self.confidence}, "
+            f"prior={self.prior}, min_count={self.min_count})"
+        )
+
+    def fit(self, scores, is_member):
+        """Chooses the threshold from `(n,)` calibration scores and bools; returns itself."""
+        scores, is_member = check_scores(scores, is_member)
+        self.count = len(scores)
+        odds = is_member.mean() / (1 - is_member.mean()) * (1 - self.prior) / self.prior
+        request = _shift(self.precision, odds)
+        at, called, hits = counts_above(scores, is_member)
+        enough = called >= min(self.min_count, self.count)
+        passes = enough & (at_least(hits, called, request) <= 1 - self.confidence)
+        chosen = np.flatnonzero(passes)[-1:]
+        self.abstains = not chosen.size
+        self.threshold = np.inf if self.abstains else float(at[chosen[0]])
+        self.bound = np.nan
+        if not self.abstains:
+            lower = clopper_pearson(hits[chosen[0]], called[chosen[0]], self.confidence)[0]
+            self.bound = float(_shift(lower, 1 / odds))
+        self.needed = self._needed(called[enough], hits[enough], request)
+        return self
+
+    def predict(self, scores):
+        """`(n,)` bools: who is called a member."""
+        if not hasattr(self, "threshold"):
+            raise ValueError("`predict` must come after `fit`. Received: a calibrator not fitted")
+        return np.asarray(scores, "float64") >= self.threshold
+
+    def _needed(self, called, hits, request):
+        """The least growth of the calibration set after which some threshold would pass."""
+        above = hits / called > request
+        if not above.any():
+            return np.inf
+        called, share = called[above], (hits / called)[above]
+        factors = np.geomspace(1e-3, 1e6, 181)[:, None]
+        grown = np.ceil(called * factors)
+        passes = at_least(np.floor(grown * share), grown, request) <= 1 - self.confidence
+        passes &= grown >= self.min_count
+        least = np.where(passes.any(axis=0), factors[passes.argmax(axis=0), 0], np.inf).min()
+        return float(np.ceil(self.count * least))
+
+
+def counts_above(scores, is_member):
+    """For each different score, downwards: `(score, how many reach it, how many members do)`."""
+    order = np.argsort(-scores, kind="stable")
+    ordered, hits = scores[order], np.cumsum(is_member[order])
+    last = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
+    return ordered[last], last + 1, hits[last]
+
+
+def _shift(probability, factor):
+    """The probability whose odds are those of `probability` times `factor`."""
+    return probability * factor / (probability * factor + 1 - probability)

@@ -1,0 +1,112 @@
+"""Which features the evidence of membership comes from."""
+
+import dataclasses
+
+import numpy as np
+from keras import ops
+
+from gloro_tf.ops import gradient_function, input_dtype
+
+DOIS = ("point", "line")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Evidence:
+    """A score as a sum over features.
+
+    Attributes:
+        terms: `(n, ...)` float64, of the shape of the features at the slice: influence times
+            distance from the baseline. Positive terms speak for membership.
+        bias: `(n,)` float64: what does not come from a feature.
+        score: `(n,)` float64: the sum of both.
+        gap: `(n,)` float64: the bias minus the score of the baseline. Of the line it is 0 up to
+            the quadrature's error; of the point it is how far the model is from linear.
+    """
+
+    terms: np.ndarray
+    bias: np.ndarray
+    gap: np.ndarray
+
+    @property
+    def score(self):
+        return self.terms.reshape(len(self.terms), -1).sum(axis=1) + self.bias
+
+    def top(self, k=5):
+        """The positions of the `k` features with the largest terms, `(n, k)`, in flat order."""
+        flat = self.terms.reshape(len(self.terms), -1)
+        return np.argsort(-flat, axis=1)[:, :k]
+
+
+class Difference:
+    """Class scores of the target minus the mean of the proxies', as one differentiable function.
+
+    Args:
+        top: the target above the slice, a Keras model of logits.
+        proxies: models as `TrainingRecipe.train_many` returns them, of the same features.
+        form: `"logit"` (minus the mean over the classes) or `"logprob"`.
+    """
+
+    def __init__(self, top, proxies, form="logit"):
+        self._top, self._proxies, self._form = top, proxies, form
+        self.compute_dtype = input_dtype(top)
+        self.classes = max(2, top.outputs[0].shape[-1])
+
+    def __call__(self, x, training=False):
+        return self.target(x, training) - self.proxies(x, training)
+
+    def target(self, x, training=False):
+        """The class scores of the target, `(n, classes)`."""
+        return self._relative(self._top(x, training=training))
+
+    def proxies(self, x, training=False):
+        """The mean class scores of the proxies, `(n, classes)`."""
+        scores = self._proxies.scores(x, training=training, shared_input=True)
+        return ops.mean(self._relative(scores), axis=0)
+
+    def _relative(self, logits):
+        if logits.shape[-1] == 1:
+            logits = ops.concatenate([-logits / 2, logits / 2], axis=-1)
+        if self._form == "logprob":
+            return ops.log_softmax(logits, axis=-1)
+        return logits - ops.mean(logits, axis=-1, keepdims=True)
+
+
+def find_evidence(difference, features, y, doi="point", n=50, baseline=0.0, batch_size=256):
+    """`Evidence` of a function of features, from its gradients; see `BayesWB.evidence`."""
+    if doi not in DOIS:
+        raise ValueError(f"`doi` must be one of {DOIS}. Received: doi={doi!r}")
+    if not isinstance(n, int) or n < 1:
+        raise ValueError(f"`n` must be an integer of at least 1. Received: n={n!r}")
+    gradient = gradient_function(difference, of_class, compiled=False)
+    classes = np.eye(difference.classes, dtype="float32")
+    parts = []
+    for start in range(0, len(features), batch_size):
+        z = np.asarray(features[start : start + batch_size], "float32")
+        rows, origin = classes[y[start : start + batch_size]], np.broadcast_to(baseline, z.shape)
+        parts.append(_of_batch(gradient, z, rows, np.asarray(origin, "float32"), doi, n))
+    terms, bias, gap = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Evidence(terms, bias, gap)
+
+
+def influences(function, z, rows, origin, doi="point", n=50):
+    """The mean gradient `(n, ...)` at the point, or on the line from the origin to it; float64."""
+    if doi == "point":
+        return function(z, rows)[1].astype("float64")
+    at, weights = np.polynomial.legendre.leggauss(n)
+    total = 0.0
+    for position, weight in zip((at + 1) / 2, weights / 2, strict=True):
+        point = (origin + position * (z - origin)).astype("float32")
+        total = total + weight * function(point, rows)[1].astype("float64")
+    return total
+
+
+def _of_batch(gradient, z, rows, origin, doi, n):
+    terms = influences(gradient, z, rows, origin, doi, n) * (z - origin)
+    score, base = (gradient(at, rows)[0].astype("float64") for at in (z, origin))
+    bias = score - terms.reshape(len(z), -1).sum(axis=1)
+    return terms, bias, bias - base
+
+
+def of_class(outputs, rows):
+    """The outputs of the classes that `rows` marks with a 1, `(n,)`."""
+    return ops.sum(outputs * ops.cast(rows, outputs.dtype), axis=-1)

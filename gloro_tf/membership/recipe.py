@@ -1,0 +1,80 @@
+"""How a target is trained, so that proxies and shadows can be trained the same way."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from gloro_tf.membership._one_by_one import OneByOne
+from gloro_tf.training import fit_many
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainingRecipe:
+    """Everything but the data that decides what a training gives: architecture, steps, optimizer.
+
+    Attacks compare the target with models of the same recipe on other data. A proxy that is
+    trained longer, or on fewer examples, shifts all scores.
+
+    Many models are trained at once by `gloro_tf.training.fit_many`. What it refuses (dropout, batch
+    normalisation, certified models, training loops of one's own) is trained one by one by `fit`.
+
+    Args:
+        build: callable without arguments that returns a new Keras model of logits.
+        epochs, batch_size, optimizer, loss, jit_compile: as in `fit_many`.
+        private: a `gloro_tf.training.PrivateSGD`, to train with differential privacy.
+        fit: optional callable `(model, x, y)` that compiles and trains one model; then the options
+            above are not used.
+
+    Example:
+
+    ```python
+    recipe = gloro_tf.membership.TrainingRecipe(build, epochs=100, batch_size=64)
+    model = recipe.train(x[split.members], y[split.members])
+    ```
+    """
+
+    build: Callable
+    epochs: int = 10
+    batch_size: int = 32
+    optimizer: Any = "adam"
+    loss: Any = None
+    jit_compile: Any = "auto"
+    private: Any = None
+    fit: Callable | None = None
+
+    def train(self, x, y, seed=0):
+        """One model, a Keras model of its own."""
+        return self.train_many(x, y, seeds=[seed])[0]
+
+    def train_many(self, x, y, *, masks=None, seeds=None, build=None, verbose=0):
+        """Models that differ by their seeds and by the examples they see.
+
+        Args:
+            x, y: all examples.
+            masks: optional `(k, examples)` bools, all with equally many True.
+            seeds: optional `(k,)` integers; default to 0 to `k - 1`.
+            build: builds another architecture with the same choices; defaults to the recipe's.
+            verbose: int. 1 shows progress.
+
+        Returns:
+            An object with `len`, `predict(x)` -> `(k, n, classes)`, `scores` and `[i]`: a
+            `gloro_tf.training.ManyModels`, or a list of models that answers to the same.
+        """
+        build = build or self.build
+        if self.fit is None:
+            names = "epochs", "batch_size", "optimizer", "loss", "jit_compile", "private"
+            options = {name: getattr(self, name) for name in names}
+            return fit_many(build, x, y, masks=masks, seeds=seeds, verbose=verbose, **options)
+        k = len(masks if masks is not None else seeds)
+        seeds = range(k) if seeds is None else seeds
+        bar = keras.utils.Progbar(k, unit_name="model", verbose=verbose)
+        models = []
+        for i, seed in enumerate(seeds):
+            keras.utils.set_random_seed(int(seed))
+            rows = slice(None) if masks is None else masks[i]
+            models.append(build())
+            self.fit(models[-1], x[rows], y[rows])
+            bar.update(i + 1)
+        return OneByOne(models)

@@ -1,0 +1,62 @@
+"""The black-box attack with shadow models."""
+
+import numpy as np
+
+from gloro_tf.membership._checks import check_labels
+from gloro_tf.membership._logistic import decide, fit_logistic
+from gloro_tf.membership._logits import log_softmax, two_columns
+from gloro_tf.membership.slices import Cut
+
+FLOOR = -30.0
+
+
+class ShadowBlackBox:
+    """One classifier for each class, of the target's output vector, trained on shadow models.
+
+    The output vector of a shadow on an example, as log-probabilities, is labelled by whether the
+    shadow saw it; a logistic regression for each class learns the difference.
+
+    Args:
+        target: a Keras classifier.
+        l2: float. Ridge penalty of the regressions.
+
+    Reference:
+        [Shokri et al., Membership Inference Attacks Against Machine Learning Models](
+        https://arxiv.org/abs/1610.05820), with logistic regressions in the place of networks.
+    """
+
+    def __init__(self, target, l2=1.0):
+        self._cut, self.l2 = Cut(target), l2
+
+    def fit(self, shadows, x, y):
+        """Learns from `References` with masks over the attacker's examples `x, y`; returns itself."""
+        if shadows.masks is None or shadows.masks.shape != (len(shadows), len(x)):
+            raise ValueError(
+                "`shadows` must have masks over the examples `x`. Received: "
+                f"{'none' if shadows.masks is None else shadows.masks.shape} for {len(x)} examples"
+            )
+        outputs = shadows.predict(x)
+        y = check_labels(y, outputs.shape[-1], len(x))
+        features, inside = _vector(outputs), shadows.masks
+        # All classes together decide where a class has no examples, and draw the others to them.
+        common = fit_logistic(features.reshape(-1, features.shape[-1]), inside.ravel(), l2=self.l2)
+        self._weights = np.tile(common, (outputs.shape[-1], 1))
+        for label in np.unique(y):
+            own, known = features[:, y == label], inside[:, y == label].ravel()
+            if known.any() and not known.all():
+                flat = own.reshape(-1, own.shape[-1])
+                self._weights[label] = fit_logistic(flat, known, common, l2=self.l2)
+        return self
+
+    def score(self, x, y):
+        """`(n,)` float64 log-odds; larger means *member*."""
+        logits = two_columns(self._cut.logits(x))
+        y = check_labels(y, logits.shape[-1], len(logits))
+        features, scores = _vector(logits), np.empty(len(y))
+        for label in np.unique(y):
+            scores[y == label] = decide(features[y == label], self._weights[label])
+        return scores
+
+
+def _vector(logits):
+    return np.maximum(log_softmax(logits), FLOOR)

@@ -1,0 +1,145 @@
+"""Who is a member, who is not, and what the attacker has: three disjoint sets of examples."""
+
+import numpy as np
+
+PARTS = ("members", "attacker", "nonmembers")
+
+
+class MembershipSplit:
+    """Divides the examples of an audit into three disjoint parts.
+
+    - `members`: what the target was trained on.
+    - `nonmembers`: what it was not trained on; only used to judge attacks.
+    - `attacker`: from the same population, for proxies, shadows and calibration.
+
+    A model that saw a non-member, or a proxy that saw a member, makes every figure wrong without an
+    error; so the parts are checked here once, and all masks come from here.
+
+    Args:
+        n: int. Number of examples.
+        members, attacker, nonmembers: each an int, how many to draw at random, or `(k,)` integers
+            or `(n,)` bools, which. `attacker` and `nonmembers` default to what the others leave:
+            `nonmembers` to as many as there are members, `attacker` to the rest.
+        seed: int. Of what is drawn.
+
+    Attributes:
+        members, attacker, nonmembers: sorted `(k,)` int64 positions.
+        candidates: positions of the members, then of the non-members: whom attacks are judged on.
+        is_member: `(candidates,)` bools.
+
+    Raises:
+        ValueError: if parts overlap, are empty, or hold more than there is.
+
+    Example:
+
+    ```python
+    split = gloro_tf.membership.MembershipSplit(len(x), members=400, seed=0)
+    model.fit(x[split.members], y[split.members])
+    ```
+    """
+
+    def __init__(self, n, *, members, attacker=None, nonmembers=None, seed=0):
+        if not isinstance(n, int | np.integer) or n < 3:
+            raise ValueError(f"`n` must be an integer of at least 3. Received: n={n!r}")
+        self.n = int(n)
+        given = {"members": members, "attacker": attacker, "nonmembers": nonmembers}
+        fixed = {k: _positions(k, v, n) for k, v in given.items() if np.ndim(v)}
+        free = np.setdiff1d(np.arange(n), np.concatenate([np.empty(0, int), *fixed.values()]))
+        free = np.random.default_rng(seed).permutation(free)
+        count = len(fixed["members"]) if "members" in fixed else members
+        if nonmembers is None:
+            given["nonmembers"] = count
+        for part in ("members", "nonmembers", "attacker"):
+            if part not in fixed:
+                size = len(free) if given[part] is None else given[part]
+                fixed[part], free = _draw(part, size, free)
+        self.members, self.attacker, self.nonmembers = (np.sort(fixed[p]) for p in PARTS)
+        self._check_disjoint()
+        self.candidates = np.concatenate([self.members, self.nonmembers])
+        self.is_member = np.arange(len(self.candidates)) < len(self.members)
+
+    def _check_disjoint(self):
+        for one, other in (PARTS[:2], PARTS[1:], PARTS[::2]):
+            common = np.intersect1d(getattr(self, one), getattr(self, other))
+            if len(common):
+                raise ValueError(
+                    f"`{one}` and `{other}` must be disjoint. Received: {len(common)} examples in "
+                    f"both, the first at {common[0]}"
+                )
+
+    def __repr__(self):
+        sizes = ", ".join(f"{part}={len(getattr(self, part))}" for part in PARTS)
+        return f"MembershipSplit({self.n}, {sizes})"
+
+    def mask(self, part):
+        """`(n,)` bools: which examples are in `"members"`, `"attacker"` or `"nonmembers"`."""
+        if part not in PARTS:
+            raise ValueError(f"`part` must be one of {PARTS}. Received: part={part!r}")
+        return np.isin(np.arange(self.n), getattr(self, part))
+
+    def redraw(self, seed):
+        """Another split of the same sizes, at random: for another target of the same recipe."""
+        sizes = {part: len(getattr(self, part)) for part in PARTS}
+        return MembershipSplit(self.n, **sizes, seed=seed)
+
+
+def random_masks(k, n, size, seed=0):
+    """Random subsets of one size: `(k, n)` bools with `size` of each row True."""
+    if not 1 <= size <= n:
+        raise ValueError(f"`size` must lie between 1 and {n}. Received: size={size}")
+    order = np.random.default_rng(seed).random((k, n)).argsort(axis=1)
+    return order < size
+
+
+def balanced_masks(k, n, seed=0):
+    """Half of the examples for each of `k` models, and half of the models for each example.
+
+    `(k, n)` bools, `k` even: models come in pairs that divide the examples between them.
+    """
+    if k < 2 or k % 2:
+        raise ValueError(f"`k` must be an even number of models. Received: k={k}")
+    half = random_masks(k // 2, n, n // 2, seed)
+    both = np.stack([half, ~half], axis=1).reshape(k, n)
+    if n % 2:  # Of an odd number, the larger half gives one example up.
+        for row in both[1::2]:
+            row[np.flatnonzero(row)[0]] = False
+    return both
+
+
+def three_parts(n, size, seed=0):
+    """Three disjoint random subsets of one size of `n`, `(3, n)` bools."""
+    if 3 * size > n:
+        raise ValueError(f"`size` must be at most {n // 3}, a third of {n}. Received: size={size}")
+    order = np.random.default_rng(seed).permutation(n)
+    masks = np.zeros((3, n), bool)
+    for part in range(3):
+        masks[part, order[part * size : (part + 1) * size]] = True
+    return masks
+
+
+def _positions(part, values, n):
+    """Integers or bools as unique positions."""
+    values = np.asarray(values)
+    if values.dtype == bool and values.shape == (n,):
+        values = np.flatnonzero(values)
+    whole = values.ndim == 1 and values.dtype.kind in "iu" and len(values)
+    if (
+        not whole
+        or values.min() < 0
+        or values.max() >= n
+        or len(set(values.tolist())) < len(values)
+    ):
+        raise ValueError(
+            f"`{part}` must be different positions in [0, {n}), or {n} bools. Received: shape "
+            f"{values.shape}, dtype {values.dtype}"
+        )
+    return values.astype("int64")
+
+
+def _draw(part, size, free):
+    if not isinstance(size, int | np.integer) or not 1 <= size <= len(free):
+        raise ValueError(
+            f"`{part}` must be between 1 and the {len(free)} examples that are left. Received: "
+            f"{part}={size!r}. Ask for fewer, or pass more examples."
+        )
+    return free[:size], free[size:]
