@@ -7,6 +7,7 @@ from keras import ops
 from gloro_tf.training import _many_checks as checks
 from gloro_tf.training import _stacked
 from gloro_tf.training.many_models import ManyModels
+from gloro_tf.training.private import PrivatePlan, PrivateStep, check_private
 
 
 def fit_many(
@@ -23,6 +24,7 @@ def fit_many(
     optimizer="adam",
     loss=None,
     jit_compile="auto",
+    private=None,
     verbose=0,
 ):
     """Trains `n` models of one architecture together, each exactly as if it were alone.
@@ -58,6 +60,8 @@ def fit_many(
             Defaults to the cross-entropy of logits and integer labels.
         jit_compile: `"auto"` or bool. Whether TensorFlow compiles with XLA, which is about twice
             as fast for dense layers and refuses stacked convolutions. JAX always compiles.
+        private: optional `PrivateSGD`: trains with differential privacy. Examples are then sampled
+            anew in each step, `batch_size` of them on average.
         verbose: int. 1 prints a line for each epoch.
 
     Returns:
@@ -77,7 +81,10 @@ def fit_many(
     checks.check_positive(**counts)
     x, y = checks.check_data(x, y)
     seeds, masks = checks.check_members(n, seeds, masks, len(x))
-    plan = _Plan(seeds, masks, _weights(sample_weight, len(seeds), len(x)), len(x), batch_size)
+    if private is not None:
+        check_private(private, sample_weight)
+    else:
+        plan = _Plan(seeds, masks, _weights(sample_weight, len(seeds), len(x)), len(x), batch_size)
     optimizer, loss = checks.check_optimizer(optimizer), checks.check_loss(loss)
     if not callable(build):
         raise ValueError(f"`build` must be callable without arguments. Received: {build!r}")
@@ -89,9 +96,16 @@ def fit_many(
         for w, v in zip(weights[:count], model.trainable_variables, strict=True)
     ]
     optimizer.build(variables)
-    losses = _member_losses(model, loss, x, y, weights[count:])
-    xla = checks.uses_xla(jit_compile, model)
-    run = _stacked.epoch_function(losses, variables, optimizer, xla)
+    step = _stacked.Step()
+    if private is not None:
+        shapes = [w.shape[1:] for w in weights[:count]]
+        plan = PrivatePlan(private, seeds, masks, len(x), batch_size, epochs, shapes)
+        step = PrivateStep(plan)
+    losses = _member_losses(model, loss, x, y, step.copies(weights[count:]))
+    # For a single member, TensorFlow compiles again in each epoch.
+    alone = jit_compile == "auto" and len(seeds) == 1
+    xla = not alone and checks.uses_xla(jit_compile, model)
+    run = _stacked.epoch_function(losses, variables, optimizer, xla, step)
     history = []
     for epoch in range(epochs):
         history.append(run(*plan.epoch(epoch)))

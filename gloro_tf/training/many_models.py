@@ -56,12 +56,13 @@ class ManyModels:
         """The classes that the members predict, `(n, examples)` int64."""
         return self.predict(x, batch_size).argmax(axis=-1).astype("int64")
 
-    def scores(self, x, training=False):
+    def scores(self, x, training=False, shared_input=False):
         """The outputs on an input for each member, `(n, batch, ...)` to `(n, batch, classes)`.
 
-        Tensors in and out; can be differentiated in `x`.
+        Tensors in and out; can be differentiated in `x`. With `shared_input`, `x` is `(batch, ...)`
+        and the same for all members.
         """
-        return self._call(x, training)
+        return self._call(x, training, shared_input)
 
     def __getitem__(self, index):
         if not isinstance(index, int | np.integer):
