@@ -36,8 +36,8 @@ class Amounts:
             if masks:
                 mask = ops.convert_to_tensor(np.stack([mask for _, mask in masks])[None])
                 rows = scores[:, None, :] * sign
-                own = ops.max(ops.where(mask, rows, -1e30), axis=-1)
-                parts.append(ops.max(ops.where(mask, -1e30, rows), axis=-1) - own)
+                own = ops.max(ops.where(mask, rows, -np.inf), axis=-1)
+                parts.append(ops.max(ops.where(mask, -np.inf, rows), axis=-1) - own)
         return ops.concatenate(parts, axis=-1)
 
     def by_property(self, amounts, reduce):

@@ -3,35 +3,32 @@
 import math
 
 import keras
+import numpy as np
 from keras import ops
 
 from gloro_tf.self_correcting._activity import Activity, first_best
 from gloro_tf.self_correcting._combinations import Combinations
 from gloro_tf.self_correcting._numbers import wide
-from gloro_tf.self_correcting._sorting import Sorting, hand_out
+from gloro_tf.self_correcting._sorting import LIMITS, Sorting, hand_out
 from gloro_tf.self_correcting._truth import Truth
 
 INACTIVE, SAFE, KEPT, CHANGED, CONFLICT, UNDECIDED = range(6)
 
 
-class Corrector:
-    """A `SafeOrdering` with at least one property, as functions of tensors.
+class Decider:
+    """A `SafeOrdering` with at least one property, as functions that say what is active and holds.
 
     Args:
         ordering: `SafeOrdering`.
-        max_combinations: int.
     """
 
-    def __init__(self, ordering, max_combinations=4096):
+    def __init__(self, ordering):
         self.ordering, self.classes = ordering, ordering.num_outputs
-        self.combinations = Combinations(ordering, max_combinations)
-        found = [a for alternatives in ordering.alternatives for a in alternatives]
+        self.found = [a for alternatives in ordering.alternatives for a in alternatives]
+        counts = [len(alternatives) for alternatives in ordering.alternatives]
         self.activity = Activity(ordering)
-        self.truth = Truth(found, self.combinations.owner)
-        self.sorting = Sorting(found, self.combinations)
+        self.truth = Truth(self.found, np.repeat(np.arange(len(counts)), counts))
         self.takes_best = bool(self.activity.others)
-        # JAX would compile the branches and loops anew at every eager call.
-        self._run, self._keeps = _compiled_on_jax(self._correct), _compiled_on_jax(self._keeps_top)
 
     def scores(self, y):
         """Outputs as scores, larger is better, float32 or float64, without a gradient."""
@@ -46,6 +43,22 @@ class Corrector:
         if x is not None:
             undecided = ops.logical_or(undecided, ops.logical_not(ops.all(ops.isfinite(x), -1)))
         return active, undecided
+
+
+class Corrector(Decider):
+    """A `SafeOrdering` with at least one property, as a correction of tensors.
+
+    Args:
+        ordering: `SafeOrdering`.
+        max_combinations: int.
+    """
+
+    def __init__(self, ordering, max_combinations=4096):
+        super().__init__(ordering)
+        self.combinations = Combinations(ordering, max_combinations)
+        self.sorting = Sorting(self.found, self.combinations)
+        # JAX would compile the branches and loops anew at every eager call.
+        self._run, self._keeps = _compiled_on_jax(self._correct), _compiled_on_jax(self._keeps_top)
 
     def __call__(self, x, y):
         """Corrects a batch.
@@ -64,7 +77,10 @@ class Corrector:
         return self._run(x, y)
 
     def _correct(self, x, y):
-        scores, dtype = self.scores(y), keras.backend.standardize_dtype(y.dtype)
+        dtype = keras.backend.standardize_dtype(y.dtype)
+        if dtype not in LIMITS:
+            raise ValueError(f"`y` must be of a float type. Received: {dtype}. Cast it.")
+        scores = self.scores(y)
         if y.shape[0] == 0:
             return self._nothing(scores, dtype)
         active, undecided = self.look(x, scores)

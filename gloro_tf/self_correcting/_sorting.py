@@ -9,7 +9,7 @@ UNROLLED = 16
 DENSE = 512
 MOST_VALUES = 2**25
 ROWS = 128  # what a block of the search is measured by
-_LIMITS = {  # the step to a different value, the smallest normal one, the largest
+LIMITS = {  # the step to a different value, the smallest normal one, the largest
     "float16": (2.0**-9, 2.0**-14, 65504.0),
     "bfloat16": (2.0**-6, 2.0**-126, 3.3895313892515355e38),
     "float32": (2.0**-23, 2.0**-126, float(np.finfo("float32").max)),
@@ -223,7 +223,7 @@ def separate(falling, dtype):
 
     A step is a few units in the last place of `dtype`, and no subnormal number.
     """
-    eps, tiny, largest = _LIMITS[dtype]
+    eps, tiny, largest = LIMITS[dtype]
 
     def below(values):
         step = ops.maximum(ops.abs(values) * eps, tiny)

@@ -44,9 +44,8 @@ def analyse(ordering):
 
 def warn_of_findings(ordering):
     """Warns of conflicts and of preconditions on predictions."""
-    for finding in analyse(ordering):
-        if finding.kind != "subsumed":
-            warnings.warn(finding.message, stacklevel=4)
+    for finding in [*_conflicts(ordering), *_predictions(ordering)]:
+        warnings.warn(finding.message, stacklevel=4)
 
 
 def possible(lists):

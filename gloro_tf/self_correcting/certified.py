@@ -104,7 +104,7 @@ class SelfCorrectingCertified(Untrained):
         corrected = ops.logical_or(status == _corrector.KEPT, status == _corrector.CHANGED)
         z = ops.where(corrected, found["values"], y)
         failed = status > _corrector.CHANGED
-        z = ops.where(ops.logical_and(failed, ops.logical_not(ops.isfinite(z))), 0.0, z)
+        z = ops.where(ops.logical_and(failed, ops.logical_not(ops.abs(z) < FAR)), 0.0, z)
         near = self._near(inputs, y)
         sure = self.corrector.keeps_top(self.corrector.scores(y), near)[:, None]
         sure = ops.logical_and(sure, status < _corrector.CHANGED)

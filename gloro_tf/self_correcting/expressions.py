@@ -1,5 +1,7 @@
 """The language of postconditions: which orders of a model's outputs are safe."""
 
+import operator
+
 import numpy as np
 
 
@@ -49,6 +51,7 @@ class Outputs:
     def index(self, key):
         """The index of an output given by index, name or `Output`."""
         if isinstance(key, Output):
+            _same(self, key.outputs)
             return key.index
         if isinstance(key, str):
             if self.names is None or key not in self.names:
@@ -56,11 +59,12 @@ class Outputs:
                     f"An output must be one of {self.names or 'the indices'}. Received: {key!r}"
                 )
             return self.names.index(key)
-        if isinstance(key, (bool, np.bool_)) or int(key) != key or not 0 <= key < len(self):
+        integral = hasattr(key, "__index__") and not isinstance(key, (bool, np.bool_))
+        if not integral or not 0 <= operator.index(key) < len(self):
             raise IndexError(
                 f"An output must be an index from 0 to {len(self) - 1}. Received: {key!r}"
             )
-        return int(key)
+        return operator.index(key)
 
     def argmax_in(self, *outputs):
         """The largest output is one of these."""
@@ -104,6 +108,7 @@ class Output:
                 "An output is compared with another output: orders carry no numbers. "
                 f"Received: {low!r} < {high!r}"
             )
+        _same(low.outputs, high.outputs)
         return Above(len(self.outputs), [high.index], [low.index])
 
     def __lt__(self, other):
@@ -125,6 +130,12 @@ class Output:
         )
 
     __or__ = __ror__ = __and__ = __rand__ = _unbracketed
+
+    def __bool__(self):
+        raise TypeError(
+            "An output has no truth value before it is known. Compare it with another one, or ask "
+            "whether it `is_max()`."
+        )
 
     def is_max(self):
         """It is the largest output."""
@@ -276,6 +287,15 @@ def expression_from_config(config, num_outputs):
     members = [[outputs.index(i) for i in part] for part in rest]
     kind = {"above": Above, "argmax_in": Top, "argmin_in": Bottom}[word]
     return kind(num_outputs, *members)
+
+
+def _same(one, other):
+    """Raises for outputs of models of different widths."""
+    if len(one) != len(other):
+        raise ValueError(
+            f"Outputs of one model must be compared. Received: outputs of {len(one)} and of "
+            f"{len(other)}"
+        )
 
 
 def _parts(kind, *expressions):

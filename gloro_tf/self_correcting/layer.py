@@ -156,9 +156,10 @@ class SelfCorrectingLayer(keras.layers.Layer):
             return z if training else ops.where(failed, np.nan, z)
         if self.on_conflict == "extra_class":
             far = FAR[keras.backend.standardize_dtype(z.dtype)]
-            far = far if self.ordering.score == "max" else -far
-            extra = ops.cast(ops.where(failed, far, -far), z.dtype)
-            z = ops.where(failed & ops.logical_not(ops.isfinite(z)), ops.zeros_like(z), z)
+            sign = 1 if self.ordering.score == "max" else -1
+            z = ops.where(failed & ops.logical_not(ops.abs(z) < far), ops.zeros_like(z), z)
+            worst = ops.minimum(ops.min(sign * z, axis=-1, keepdims=True), -far)
+            extra = ops.cast(sign * ops.where(failed, far, worst), z.dtype)
             return ops.concatenate([z, extra], axis=-1)
         if self.on_conflict == "error":
             _raise_where(failed)

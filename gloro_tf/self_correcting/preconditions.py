@@ -4,6 +4,8 @@ Each is a region, evaluated outward: an input is inside where rounding leaves a 
 the way to that evaluated region from below, which certificates build on.
 """
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
@@ -139,7 +141,13 @@ class Predicate(Precondition):
         self.function = function
 
     def holds(self, x, best, wide=True):
-        return ops.cast(ops.reshape(self.function(x), (-1,)), "bool")
+        found = ops.convert_to_tensor(self.function(x))
+        if not len(found.shape) or math.prod(found.shape[1:]) != 1:
+            raise ValueError(
+                "The function of a `Predicate` must give one value for each row. Received: shape "
+                f"{tuple(found.shape)} for inputs of shape {tuple(x.shape)}"
+            )
+        return ops.cast(ops.reshape(found, (-1,)), "bool")
 
     def distance(self, x, best, inside=True, library=np):
         return library.where(best[:, 0] == best[:, 0], 0.0, np.nan)

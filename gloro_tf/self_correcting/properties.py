@@ -169,7 +169,10 @@ class SafeOrdering:
         if path is not None:
             with open(path, encoding="utf-8") as file:
                 text = file.read()
-        return cls.from_config(json.loads(text))
+        try:
+            return cls.from_config(json.loads(text))
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"The text does not hold a `SafeOrdering`: {error!r}") from error
 
     def get_config(self):
         return {
@@ -200,4 +203,5 @@ def as_safe_ordering(properties, num_outputs=None, score="max"):
 def _distinct(names):
     """The names, with a number after those that occur more than once."""
     repeated = {name for name in names if names.count(name) > 1}
-    return [f"{name}_{i}" if name in repeated else name for i, name in enumerate(names)]
+    found = [f"{name}_{i}" if name in repeated else name for i, name in enumerate(names)]
+    return found if len(set(found)) == len(found) else _distinct(found)

@@ -32,8 +32,18 @@ class Box(Precondition):
                 "`lower` and `upper` must have the shape of one input. Received: "
                 f"lower.shape={self.lower.shape}, upper.shape={self.upper.shape}"
             )
-        if not np.all(self.tolerance >= 0):
-            raise ValueError(f"`tolerance` must not be negative. Received: tolerance={tolerance}")
+        if not np.all((self.tolerance >= 0) & (self.tolerance < np.inf)) or (
+            self.tolerance.shape not in ((), self.lower.shape)
+        ):
+            raise ValueError(
+                "`tolerance` must be a finite number, or one for each bound, and not negative. "
+                f"Received: tolerance={tolerance}"
+            )
+        if np.any(self.lower == np.inf) or np.any(self.upper == -np.inf):
+            raise ValueError(
+                "`lower` must be below infinity and `upper` above minus infinity. Received: "
+                f"lower={lower}, upper={upper}"
+            )
         crossed = np.flatnonzero((self.lower > self.upper).reshape(-1))
         if len(crossed):
             i = crossed[0]
@@ -119,12 +129,19 @@ class LinearLE(Precondition):
                 "`matrix` and `bound` must be finite, (rows, n) and (rows,). Received: shapes "
                 f"{self.matrix.shape}, {self.bound.shape}"
             )
-        if not self.tolerance >= 0:
-            raise ValueError(f"`tolerance` must not be negative. Received: tolerance={tolerance}")
+        if not 0 <= self.tolerance < np.inf:
+            raise ValueError(
+                f"`tolerance` must be finite and not negative. Received: tolerance={tolerance}"
+            )
         parts = self.matrix, self.bound
         self._given = rows, limits = parts if units is None else units.apply_rows(*parts)
-        self._rows, self._limits = rows.astype("float32"), limits.astype("float32")
         n = rows.shape[1]
+        # Powers of two, so that no row overflows or underflows in float32.
+        scale = np.exp2(-np.frexp(np.abs(rows).max(axis=1, initial=0.0))[1].astype("float64"))
+        with np.errstate(over="ignore"):
+            self._rows = (rows * scale[:, None]).astype("float32")
+            limits = limits * scale
+            self._limits, self._widening = limits.astype("float32"), self.tolerance * scale
         self._relative = (n + 4) * 2.0**-23
         self._absolute = np.abs(limits) * 2.0**-22 + 1e-30
 
@@ -135,7 +152,7 @@ class LinearLE(Precondition):
     def _margin(self, x, wide, library, rounding=1):
         """`matrix @ x - bound`, moved outward by the tolerance and `rounding` times the bound on its
         rounding; `(batch, rows)`."""
-        error = self._absolute * rounding + self.tolerance * (1 + 2.0**-22)
+        error = self._absolute * rounding + self._widening * (1 + 2.0**-22)
         if library is np:
             rows, limits = self._rows.astype("float64"), self._limits
         else:
@@ -148,7 +165,8 @@ class LinearLE(Precondition):
         return value - error if wide else value + error
 
     def holds(self, x, best, wide=True):
-        return ops.all(self._margin(x, wide, ops) <= 0, axis=-1)
+        margin = self._margin(x, wide, ops)  # NaN where it overflows: in doubt
+        return ops.all(ops.logical_not(margin > 0) if wide else margin <= 0, axis=-1)
 
     def distance(self, x, best, inside=True, library=np):
         # One rounding is that of the evaluation on the way, the other that of what is done here.

@@ -48,7 +48,7 @@ class SafetyReport(collections.namedtuple("SafetyReport", _FIELDS)):
         return "\n".join(lines)
 
 
-def safety_report(model, properties, x, batch_size=1024):
+def safety_report(model, properties, x, batch_size=1024, max_combinations=4096):
     """Evaluates a model on inputs and counts what its properties find.
 
     Points drawn from all inputs rarely meet a property: also pass some from inside, as
@@ -61,6 +61,7 @@ def safety_report(model, properties, x, batch_size=1024):
         properties: `SafeOrdering`, or a list of `Property`.
         x: `(n, ...)` array.
         batch_size: int.
+        max_combinations: int. As in `SelfCorrectingLayer`.
 
     Returns:
         `SafetyReport`.
@@ -69,7 +70,7 @@ def safety_report(model, properties, x, batch_size=1024):
     x, counts = np.asarray(x), np.zeros((3, len(ordering)), "int64")
     y = outputs_of(model, x, ordering.num_outputs, batch_size)
     statuses = np.zeros(6, "int64")
-    corrector = Corrector(ordering) if len(ordering) else None
+    corrector = Corrector(ordering, max_combinations) if len(ordering) else None
     for start in range(0, len(x) if len(ordering) else 0, CHUNK):
         part = slice(start, start + CHUNK)
         found = corrector(ops.convert_to_tensor(x[part]), ops.convert_to_tensor(y[part]))

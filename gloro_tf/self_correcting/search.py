@@ -7,7 +7,7 @@ from keras import ops
 
 from gloro_tf.ops import gradient_function
 from gloro_tf.self_correcting._amounts import Amounts
-from gloro_tf.self_correcting._corrector import Corrector
+from gloro_tf.self_correcting._corrector import Decider
 from gloro_tf.self_correcting.preconditions import AllOf
 from gloro_tf.self_correcting.properties import as_safe_ordering
 from gloro_tf.self_correcting.report import CHUNK, outputs_of
@@ -57,7 +57,7 @@ def find_violations(
         `Violations`; each one decided again on the executed outputs.
 
     Raises:
-        ValueError: if there is nothing to draw from.
+        ValueError: if there is nothing to draw from, or `n` is not positive.
 
     Example:
 
@@ -68,6 +68,8 @@ def find_violations(
     """
     if method not in METHODS:
         raise ValueError(f"`method` must be one of {METHODS}. Received: method={method!r}")
+    if int(n) != n or n < 1:
+        raise ValueError(f"`n` must be a positive integer. Received: n={n}")
     ordering = as_safe_ordering(property, score=score)
     rng = np.random.default_rng(seed)
     shape = _shape(model, ordering)
@@ -83,14 +85,14 @@ def find_violations(
 def _violating(model, ordering, points, batch_size):
     """The points at which a property is violated."""
     y = outputs_of(model, points, ordering.num_outputs, batch_size)
-    corrector, amounts = Corrector(ordering), Amounts(ordering)
+    decider, amounts = Decider(ordering), Amounts(ordering)
     kept, sizes, tried = [], [], 0
     for start in range(0, len(points), CHUNK):
         part = slice(start, start + CHUNK)
         rows, x = ops.convert_to_tensor(y[part]), ops.convert_to_tensor(points[part])
-        scores = corrector.scores(rows)
-        active, undecided = map(ops.convert_to_numpy, corrector.look(x, scores))
-        violated = active & ~ops.convert_to_numpy(corrector.truth(scores)[0])
+        scores = decider.scores(rows)
+        active, undecided = map(ops.convert_to_numpy, decider.look(x, scores))
+        violated = active & ~ops.convert_to_numpy(decider.truth(scores)[0])
         size = ops.convert_to_numpy(amounts.by_property(amounts(rows), "max"))
         tried += int(active.any(axis=1).sum())
         here = np.flatnonzero(violated.any(axis=1) & ~undecided)
@@ -123,7 +125,8 @@ def _draw(ordering, shape, n, bounds, rng):
         if np.any(low > high):
             continue
         count = n // len(boxes) + (number < n % len(boxes))
-        drawn = rng.random((count, size), "float32") * (high - low) + low
+        share = rng.random((count, size), "float32")
+        drawn = share * high + (1 - share) * low  # high - low may overflow
         points.append(np.clip(drawn, low, high))
         lows.append(np.broadcast_to(low, drawn.shape))
         highs.append(np.broadcast_to(high, drawn.shape))

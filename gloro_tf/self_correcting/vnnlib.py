@@ -18,6 +18,7 @@ from gloro_tf.self_correcting.properties import Property
 from gloro_tf.self_correcting.regions import Box, LinearLE
 
 _NAME = re.compile(r"([XY])(?:_(\d+)|\s*\[\s*(\d+)\s*\])")
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
 def from_vnnlib(source, name=None):
@@ -32,7 +33,8 @@ def from_vnnlib(source, name=None):
         `<=` of outputs become strict `>` in the property.
 
     Raises:
-        ValueError: naming the assertion, where it bounds the value of an output or is not linear.
+        ValueError: naming the assertion, where it bounds the value of an output or is not linear, and
+            where no input meets the assertions.
 
     Example:
 
@@ -41,11 +43,11 @@ def from_vnnlib(source, name=None):
     ```
     """
     text = source
-    if "(" not in str(source):
+    if isinstance(source, os.PathLike) or "(" not in source or os.path.isfile(source):
         with open(source, encoding="utf-8") as file:
             text = file.read()
         name = name or os.path.splitext(os.path.basename(source))[0]
-    declared, assertions = _declarations(parse(text))
+    declared, assertions = _declarations(parse(text.removeprefix("\ufeff")))
     terms = [{"x": [], "y": []}]
     for assertion in assertions:
         alternatives = _terms(assertion, declared)
@@ -60,9 +62,9 @@ def _declarations(commands):
     sizes, assertions = {"X": 0, "Y": 0}, []
     for command in commands:
         head = command[0]
-        if head == "assert":
+        if head == "assert" and len(command) == 2:
             assertions.append(command[1])
-        elif head == "declare-const":
+        elif head == "declare-const" and len(command) == 3:
             letter, index = _variable(command[1]) or _unknown(command)
             sizes[letter] = max(sizes[letter], index + 1)
         elif head == "declare-network":
@@ -87,7 +89,7 @@ def _declarations(commands):
 
 def _variable(token):
     """`("X", 3)` of `X_3` or `X[3]`, else `None`."""
-    found = _NAME.fullmatch(token)
+    found = isinstance(token, str) and _NAME.fullmatch(token)
     return found and (found[1], int(found[2] or found[3]))
 
 
@@ -97,6 +99,8 @@ def _unknown(command):
 
 def _terms(formula, sizes):
     """A formula as alternatives, each `{"x": [(row, bound), ...], "y": [(higher, lower), ...]}`."""
+    if isinstance(formula, str) or not formula:
+        raise ValueError(f"An assertion must be a formula. Received: {lines_of(formula)}")
     head, *rest = formula
     if head == "or":
         return [term for part in rest for term in _terms(part, sizes)]
@@ -140,15 +144,14 @@ def _linear(term, sizes):
     """A term as `{variable: weight}`, the constant under `None`."""
     if isinstance(term, str):
         variable = _variable(term)
-        if variable is None:
-            try:
-                return {None: float(term)}
-            except ValueError as error:
-                raise ValueError(f"Unknown name in an assertion: {term}") from error
+        if not variable:
+            if not _NUMBER.fullmatch(term) or not math.isfinite(float(term)):
+                raise ValueError(f"Unknown name in an assertion: {term}")
+            return {None: float(term)}
         if variable[1] >= sizes[variable[0]]:
             raise ValueError(f"An assertion names {term}, which is not declared.")
         return {variable: 1.0}
-    head, *rest = term
+    head, *rest = term or [None]
     parts = [_linear(part, sizes) for part in rest]
     if head == "*":
         scale, others = 1.0, []
@@ -159,9 +162,11 @@ def _linear(term, sizes):
                 others.append(part)
         if len(others) < 2:
             return {key: w * scale for key, w in (others or [{None: 1.0}])[0].items()}
+    if head == "/" and len(parts) == 2 and set(parts[1]) == {None} and parts[1][None]:
+        return {key: w / parts[1][None] for key, w in parts[0].items()}
     if head == "-" and len(parts) == 1:
         parts.insert(0, {})
-    if head in ("+", "-"):
+    if head in ("+", "-") and parts:
         total = dict(parts[0])
         for part in parts[1:]:
             for key, weight in part.items():
@@ -194,11 +199,15 @@ def _properties(terms, sizes, name):
             _either([Above(m, [low], [high]) for high, low in sorted(set(pairs))], Or)
             for pairs in unsafe
         ]
-        regions = [_region(region, sizes["X"]) for region, _ in group]
+        regions = [r for region, _ in group if (r := _region(region, sizes["X"])) is not None]
+        if not regions:
+            continue
         pre = regions[0]
         for other in regions[1:]:
             pre = pre | other
         found.append(Property(pre, _either(parts, And), name))
+    if not found:
+        raise ValueError("No input meets the assertions: they contradict one another.")
     return found
 
 
@@ -207,7 +216,7 @@ def _either(parts, kind):
 
 
 def _region(rows, n):
-    """A box, and half-spaces for rows of several inputs."""
+    """A box, and half-spaces for rows of several inputs; `None` if no input is in the box."""
     lower, upper, others = np.full(n, -np.inf), np.full(n, np.inf), []
     for row, bound in rows:
         if len(row) > 1:
@@ -218,6 +227,8 @@ def _region(rows, n):
             upper[index] = min(upper[index], bound / weight)
         else:
             lower[index] = max(lower[index], bound / weight)
+    if np.any(lower > upper):
+        return None
     pre = Box(lower, upper)
     if others:
         matrix = np.zeros((len(others), n))

@@ -21,7 +21,7 @@ def to_vnnlib(property, path=None, bounds=None, version=1):
         The text.
 
     Raises:
-        ValueError: for another precondition, or without bounds.
+        ValueError: for another precondition, without bounds, or if no input is within both.
     """
     if version not in (1, 2):
         raise ValueError(f"`version` must be 1 or 2. Received: version={version}")
@@ -37,7 +37,11 @@ def to_vnnlib(property, path=None, bounds=None, version=1):
         low, high = np.maximum(low, sides[0]), np.minimum(high, sides[1])
         if not np.all(np.isfinite(low) & np.isfinite(high)):
             raise ValueError("`bounds` must be given where a precondition leaves inputs unbounded.")
-        regions.append([part for i in range(n) for part in _between(x(i), low[i], high[i])])
+        if np.all(low <= high):
+            regions.append([part for i in range(n) for part in _between(x(i), low[i], high[i])])
+    rows = [(row, bound) for row, bound in rows if np.any(row) or bound < 0]
+    if not regions or not all(np.any(row) for row, _ in rows):
+        raise ValueError("No input is in the precondition and within `bounds`.")
     lines = _head(n, m, version) + [f"; unsafe: not {property.post!r}, '{property.name}'"]
     if len(regions) == 1:
         lines += [f"(assert {part})" for part in regions[0]]

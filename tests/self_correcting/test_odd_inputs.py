@@ -1,0 +1,207 @@
+"""What a review with fresh eyes found: overflow, mixed models, huge scores, odd files."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from gloro_tf.self_correcting import (
+    Always,
+    Box,
+    LinearLE,
+    Outputs,
+    Predicate,
+    Property,
+    SafeOrdering,
+    SelfCorrectingLayer,
+    analyse,
+    find_violations,
+    from_vnnlib,
+    ordering_hinge,
+    safety_report,
+    to_vnnlib,
+)
+
+Y = Outputs(3)
+ONE = np.zeros((1, 1), "float32")
+SIX = Property(Box([5.0], [6.0]), Y[0] < Y[1])
+
+
+def decide(pre, x):
+    x = ops.convert_to_tensor(np.asarray(x, "float32"))
+    best = ops.zeros((len(x), 3), "bool")
+    return ops.convert_to_numpy(pre.holds(x, best)).tolist()
+
+
+def test_half_spaces_are_outward_where_they_overflow():
+    """A NaN on the way does not switch a property off."""
+    assert decide(LinearLE([[2.0, -2.0]], [0.0]), [[3e38, 3e38]]) == [True]
+    assert decide(LinearLE([[1e39, 0.0]], [1e39]), [[0, 0], [5, 0]]) == [True, False]
+    assert decide(LinearLE([[1e-39, 0.0]], [-1e-39]), [[0, 0], [-2, 0], [5, 0]]) == [
+        False,
+        True,
+        False,
+    ]
+    half = LinearLE([[1e39, 0.0]], [1e39])
+    x, best = np.array([[5.0, 0.0]]), np.zeros((1, 3), "bool")
+    assert 3.999 < half.distance(x, best)[0] <= 4
+
+
+def test_bounds_at_infinity():
+    """A box that no number is in was taken for all numbers."""
+    for bounds in (([np.inf], [np.inf]), ([-np.inf], [-np.inf])):
+        with pytest.raises(ValueError, match="must be below infinity"):
+            Box(*bounds)
+    for tolerance in (np.inf, [1.0, 2.0, 3.0]):
+        with pytest.raises(ValueError, match="`tolerance` must be a finite number"):
+            Box([0.0], [1.0], tolerance=tolerance)
+    with pytest.raises(ValueError, match="`tolerance` must be finite"):
+        LinearLE([[1.0]], [1.0], tolerance=np.inf)
+
+
+def test_outputs_of_two_models_do_not_mix():
+    wide = Outputs(5)
+    for mixed in (
+        lambda: Y[0] < wide[4],
+        lambda: wide[0] < Y[1],
+        lambda: Y.argmax_in(wide[4]),
+        lambda: Y.above([wide[0]], [1]),
+    ):
+        with pytest.raises(ValueError, match="Outputs of one model"):
+            mixed()
+
+
+def test_an_output_has_no_truth_value():
+    with pytest.raises(TypeError, match="no truth value"):
+        bool(Y[0])
+    with pytest.raises(TypeError, match="no truth value"):
+        _ = not Y[0]
+    for key in (None, np.nan, 1.5, slice(0, 2), True, -1):
+        with pytest.raises(IndexError, match="from 0 to 2"):
+            Y[key]
+
+
+@pytest.mark.parametrize("dtype, huge", [("float32", 1e35), ("float16", 4e4)])
+@pytest.mark.filterwarnings("ignore:Properties:UserWarning")
+def test_the_extra_class_is_best_or_worst_among_huge_scores(dtype, huge):
+    both = [Property(Always(), Y[0].is_max()), Property(Always(), Y[1].is_max())]
+    rows = np.array([[huge, 2, 3]], dtype)
+    z = ops.convert_to_numpy(SelfCorrectingLayer(both, on_conflict="extra_class")([ONE, rows]))
+    assert z.argmax(1) == [3] and np.isfinite(z).all()
+    low = np.array([[-huge, -1.2 * huge, -1.5 * huge]], dtype)
+    for score, sign in (("max", 1), ("min", -1)):
+        free = SafeOrdering([Property(Always(), Y[0] < Y[1])], score=score)
+        layer = SelfCorrectingLayer(free, on_conflict="extra_class")
+        z = sign * ops.convert_to_numpy(layer([ONE, sign * low]))
+        assert z.argmax(1) < 3 and z[0, 3] <= z[0].min()
+
+
+def test_the_hinge_of_huge_scores():
+    rows = np.array([[-1e35, -2e35, -3e35]], "float32")
+    value = ordering_hinge([Property(Always(), Y.argmax_in(1))], ONE, rows)
+    assert float(value[0]) == pytest.approx(1e35)
+    assert float(ordering_hinge([Property(Always(), Y.argmax_in(0))], ONE, rows)[0]) == 0
+
+
+def test_arguments_that_were_met_with_raw_errors():
+    layer = SelfCorrectingLayer([Property(Always(), Y[0] < Y[1])])
+    with pytest.raises(ValueError, match="`y` must be of a float type"):
+        layer([ONE, np.array([[3, 2, 1]])])
+    for bad in (lambda x: ops.any(x > 0), lambda x: x > 0):
+        layer = SelfCorrectingLayer([Property(Predicate(bad), Y[0] < Y[1])])
+        with pytest.raises(ValueError, match="one value for each row"):
+            layer([np.ones((4, 2), "float32"), np.zeros((4, 3), "float32")])
+    for text in ("[1, 2]", '{"properties": [{"name": "a"}], "num_outputs": 3, "score": "max"}'):
+        with pytest.raises(ValueError, match="does not hold a `SafeOrdering`"):
+            SafeOrdering.from_json(text)
+    for n in (0, -3, 1.5):
+        with pytest.raises(ValueError, match="`n` must be"):
+            find_violations(lambda x: x, SIX, n)
+    same = [Property(Always(), Y[0] < Y[1], name) for name in ("a", "a", "a_0")]
+    assert len(set(SafeOrdering(same).names)) == 3
+
+
+def test_points_of_huge_boxes_are_spread():
+    box = Property(Box([-3e38], [3e38]), Y[0] < Y[1])
+    found = find_violations(lambda x: np.zeros((len(x), 3), "float32"), box, 100)
+    assert len(np.unique(found.points)) > 50
+
+
+def test_more_combinations_than_a_layer_takes():
+    """A search decides without them, and a report takes as many as it is told to."""
+    five, rows = Outputs(5), np.tile(np.arange(5.0, dtype="float32"), (2, 1))
+    either = [(five[0] < five[i]) | (five[i] < five[4]) for i in (1, 2, 3)]
+    many = [Property(Box([0.0], [1.0]), e, f"{k}") for e in either for k in range(5)]
+    ordering = SafeOrdering(many)
+    assert find_violations(lambda x: rows[: len(x)], ordering, 2).tried == 2
+    with pytest.raises(ValueError, match="at least 32768"):
+        safety_report(lambda x: rows, ordering, np.zeros((2, 1)))
+    report = safety_report(lambda x: rows, ordering, np.zeros((2, 1)), max_combinations=2**15)
+    assert report.statuses[1] == 2
+
+
+def test_building_a_layer_does_not_look_for_needless_properties(monkeypatch):
+    """Nothing is said of them there, and of many properties it takes long."""
+    from gloro_tf.self_correcting import analysis
+
+    same = [Property(Always(), Y[0] < Y[1]), Property(Always(), Y[0] < Y[1])]
+    assert [f.kind for f in analyse(SafeOrdering(same))] == ["subsumed"]
+    monkeypatch.setattr(analysis, "_subsumed", None)
+    SelfCorrectingLayer(same)
+
+
+HEAD = "(declare-const X_0 Real)(declare-const Y_0 Real)(declare-const Y_1 Real)"
+UNSAFE = "(assert (<= Y_0 Y_1))"
+
+
+@pytest.mark.parametrize(
+    "text, match",
+    [
+        ("(assert (<= X_0 nan))", "Unknown name in an assertion: nan"),
+        ("(assert (<= X_0 inf))", "Unknown name"),
+        ("(assert (<= X_0 1e999))", "Unknown name"),
+        ("(assert (<= X_0 1_0))", "Unknown name"),
+        ("(assert)", "Unknown VNN-LIB command"),
+        ("(assert (<= X_0 1) (<= X_0 0))", "Unknown VNN-LIB command"),
+        ("(assert ())", "must be a formula"),
+        ("(assert true)", "must be a formula"),
+        ("(declare-const)", "Unknown VNN-LIB command"),
+        ("(declare-const (X_0) Real)", "Unknown VNN-LIB command"),
+        ("(assert (<= X_0 (+)))", "must be linear"),
+        ("(assert (<= X_0 (-)))", "must be linear"),
+        ("(assert (<= X_0 (/ 1 0)))", "must be linear"),
+        ("(assert (<= X_0 ()))", "must be linear"),
+        ("(assert (<= X_0 0))(assert (>= X_0 1))", "contradict one another"),
+        ("(assert (or))", "contradict one another"),
+    ],
+)
+def test_odd_vnnlib(text, match):
+    with pytest.raises(ValueError, match=match):
+        from_vnnlib(HEAD + text + UNSAFE)
+
+
+def test_vnnlib_that_was_refused(tmp_path):
+    """Two unions of boxes, of which some do not meet; fractions; a byte order mark; brackets."""
+    unions = "(assert (or (<= X_0 0) (>= X_0 1)))(assert (or (<= X_0 -1) (>= X_0 2)))"
+    (prop,) = from_vnnlib("\ufeff" + HEAD + unions + UNSAFE)
+    assert decide(prop.pre, [[-2], [-0.5], [1.5], [3]]) == [True, False, False, True]
+    (prop,) = from_vnnlib(HEAD + "(assert (<= X_0 (/ 1 4)))" + UNSAFE)
+    assert decide(prop.pre, [[0.25], [0.26]]) == [True, False]
+    path = tmp_path / "prop (1).vnnlib"
+    path.write_text(HEAD + UNSAFE)
+    assert from_vnnlib(path)[0].name == from_vnnlib(str(path))[0].name == "prop (1)"
+
+
+def test_exports_of_empty_regions_are_refused():
+    with pytest.raises(ValueError, match="No input is in the precondition"):
+        to_vnnlib(SIX, bounds=(0, 1))
+    either = Property(Box([0.0], [1.0]) | Box([5.0], [6.0]), Y[0] < Y[1])
+    (again,) = from_vnnlib(to_vnnlib(either, bounds=(0, 2)))
+    assert decide(again.pre, [[0.5], [5.5]]) == [True, False]
+    zero = Property(Box([5.0], [6.0]) & LinearLE([[0.0]], [1.0]), Y[0] < Y[1])
+    assert decide(from_vnnlib(to_vnnlib(zero))[0].pre, [[5.5], [0.0]]) == [True, False]
+
+
+def test_json_has_no_nan():
+    text = SafeOrdering([SIX]).to_json()
+    with pytest.raises(ValueError, match="must not be NaN"):
+        SafeOrdering.from_json(text.replace("5.0", "NaN"))
