@@ -5,7 +5,8 @@
     python train.py --dataset=folder:photos --image_size=64 --model=6C2F --epsilon=0.141
 
 Every field of `gloro_tf.training.Recipe` is a flag; flags change the recipe. A run that was killed
-continues when the same command is given again.
+continues when the same command is given again. Several machines train one model when each gives the
+command with its own `TF_CONFIG` (`gloro_tf.training.placement`).
 """
 
 import dataclasses
@@ -30,7 +31,7 @@ flags.DEFINE_string("recipe", None, "Recipe to start from: a name in the zoo, or
 flags.DEFINE_string("workdir", None, "Where the results go (default runs/<what is trained>).")
 flags.DEFINE_string("data_dir", None, "Where data sets are.")
 flags.DEFINE_bool("download", False, "Whether a data set may be fetched.")
-flags.DEFINE_enum("strategy", "auto", NAMES, "One device, or a replica on each.")
+flags.DEFINE_enum("strategy", "auto", NAMES, "One device, each device, or TF_CONFIG's.")
 flags.DEFINE_bool("mixed_precision", False, "Train layers in bfloat16.")
 flags.DEFINE_bool("resume", True, "Continue a run of the same recipe in the workdir.")
 flags.DEFINE_bool("resident", False, "Data and augmentation on the device (JAX).")
@@ -64,10 +65,11 @@ def main(argv):
     except KeyboardInterrupt:
         print(f"\ntrain.py: interrupted. To continue: {_command()}", file=sys.stderr)
         raise SystemExit(130) from None
-    except (ValueError, FileNotFoundError, FloatingPointError, ImportError) as error:
+    except (ValueError, OSError, FloatingPointError, ImportError) as error:
         logging.debug("The cause:", exc_info=True)
         raise SystemExit(f"train.py: {error}") from error
-    print(summary(report, workdir))
+    if report:  # a worker that is not the chief has none
+        print(summary(report, workdir))
 
 
 def _command():

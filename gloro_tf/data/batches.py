@@ -102,24 +102,63 @@ class Batches(keras.utils.PyDataset):
 
         On TensorFlow, outside of a strategy, that is a `tf.data.Dataset`: Keras would otherwise
         feed a generator, and TensorFlow then gives memory back to the system at every step,
-        which doubles the time of a small network's step on CPU. Elsewhere it is `self`.
+        which doubles the time of a small network's step on CPU. Where several processes train one
+        model, it is this process' part of every batch. Elsewhere it is `self`.
         """
+        if keras.backend.backend() == "jax":
+            import jax
+
+            number, parts = jax.process_index(), jax.process_count()
+            return self if parts == 1 else _Part(self, number, parts)
         if keras.backend.backend() != "tensorflow":
             return self
         import tensorflow as tf
 
-        if tf.distribute.has_strategy():
-            return self
+        strategy = tf.distribute.get_strategy()
+        if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            return strategy.distribute_datasets_from_function(self._of_worker)
+        return (
+            self if tf.distribute.has_strategy() else self._as_dataset(len(self), self.__getitem__)
+        )
+
+    def _of_worker(self, context):
+        """What the replicas of one worker see: for each step, and each of them, its part."""
+        parts = context.num_replicas_in_sync
+        own = parts // context.num_input_pipelines
+        first = own * context.input_pipeline_id
+        return self._as_dataset(
+            len(self) * own, lambda i: self.part(i // own, first + i % own, parts)
+        )
+
+    def part(self, index, number, parts):
+        """Part `number` of item `index`, cut into equal `parts`.
+
+        Raises:
+            ValueError: if the batch does not split evenly.
+        """
+        images, labels = self[index]
+        size, rest = divmod(len(labels), parts)
+        if rest:
+            raise ValueError(
+                f"`batch_size` must be a multiple of the {parts} replicas, and so must the last batch "
+                f"of an epoch. Received: a batch of {len(labels)}."
+            )
+        rows = slice(number * size, (number + 1) * size)
+        return images[rows], labels[rows]
+
+    def _as_dataset(self, count, item):
+        import tensorflow as tf
+
         images, labels = self[0]
 
         def load(index):
             types = (tf.float32, labels.dtype)
-            x, y = tf.numpy_function(lambda i: self[int(i)], [index], types)
+            x, y = tf.numpy_function(lambda i: item(int(i)), [index], types)
             x.set_shape((None, *images.shape[1:]))
             y.set_shape((None, *labels.shape[1:]))
             return x, y
 
-        return tf.data.Dataset.range(len(self)).map(load).prefetch(2)
+        return tf.data.Dataset.range(count).map(load).prefetch(2)
 
     def __repr__(self):
         return (
@@ -155,6 +194,20 @@ class Batches(keras.utils.PyDataset):
                 "`workers` must be 0 or 1, without `use_multiprocessing`, because Keras' worker "
                 f"queue loses the order of steps between epochs. Received: workers={self.workers}."
             )
+
+
+class _Part(keras.utils.PyDataset):
+    """The same part of every batch."""
+
+    def __init__(self, batches, number, parts):
+        super().__init__()
+        self._batches, self._which = batches, (number, parts)
+
+    def __len__(self):
+        return len(self._batches)
+
+    def __getitem__(self, index):
+        return self._batches.part(index, *self._which)
 
 
 def _labels(y):

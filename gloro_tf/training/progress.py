@@ -1,12 +1,15 @@
 """What a run writes while it trains: its history, and checkpoints to continue from."""
 
 import csv
+import importlib.util
 import json
 import math
 import time
 
 import keras
 
+from gloro_tf import callbacks
+from gloro_tf.training.strategy import on_its_own
 from gloro_tf.training.workdir import save_model, write_text
 
 
@@ -77,8 +80,31 @@ class Checkpoint(keras.callbacks.Callback):
         if not math.isfinite((logs or {}).get("loss", 0.0)):
             return
         if last or started - self._last >= self._pause:
-            save_model(self.model, self.folder.checkpoint)
+            on_its_own(save_model, self.model, self.folder.checkpoint)
             self._last = time.monotonic()
             self._pause = max(self.every, 20 * (self._last - started)) if self.every else 0.0
             seconds = self._before + self._last - self._begin
             write_text(self.folder.seconds_file, json.dumps(seconds))
+
+
+def followers(recipe, folder, done, checkpoint_seconds, writes=True):
+    """The callbacks of a run; those that write only where `writes` is set, in one process of it."""
+    # The bar comes first, so that it does not print what the later ones add to the logs.
+    found = [
+        keras.callbacks.ProgbarLogger(),
+        callbacks.EpsilonSchedule(recipe.epsilon_schedule),
+        callbacks.LearningRateSchedule(recipe.learning_rate_schedule, recipe.learning_rate),
+        callbacks.LayerNorms(),
+    ]
+    if recipe.trades_schedule:
+        found.append(callbacks.TradesSchedule(recipe.trades_schedule))
+    if not writes:
+        return [*found, keras.callbacks.TerminateOnNaN()]
+    found += [
+        HistoryFile(folder.path / "history.csv", done),
+        keras.callbacks.TerminateOnNaN(),
+        Checkpoint(folder, checkpoint_seconds),
+    ]
+    if importlib.util.find_spec("tensorboard"):
+        found.append(keras.callbacks.TensorBoard(folder.path / "tensorboard"))
+    return found

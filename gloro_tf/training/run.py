@@ -10,7 +10,7 @@ import time
 import keras
 import numpy as np
 
-from gloro_tf import callbacks, models
+from gloro_tf import models
 from gloro_tf.data import Batches, load, to_float
 from gloro_tf.models.certificate import check_precision
 from gloro_tf.training.budget import (
@@ -19,9 +19,10 @@ from gloro_tf.training.budget import (
     measure_epoch,
     planned_epochs,
 )
+from gloro_tf.training.cluster import ALONE
 from gloro_tf.training.evaluation import evaluate, trainable_parameters, versions
-from gloro_tf.training.progress import Checkpoint, HistoryFile
-from gloro_tf.training.strategy import compiles, make_deterministic, placement, shards
+from gloro_tf.training.progress import followers
+from gloro_tf.training.strategy import cluster, compiles, make_deterministic, placement, shards
 from gloro_tf.training.workdir import Workdir, load_model, save_model, write_text
 
 
@@ -50,7 +51,8 @@ def run(
             matplotlib, `certified_accuracy.png` and `examples.png`.
         data_dir: str, optional. Where data sets are.
         download: bool. Whether a data set may be fetched.
-        strategy: `"auto"`, `"one"` or `"mirrored"`, see `placement`.
+        strategy: `"auto"`, `"one"`, `"mirrored"` or `"multiworker"`, see `placement`. Of several
+            workers only the chief writes; all read its checkpoints, so they must share `workdir`.
         mixed_precision: bool. Train the layers in bfloat16; certificates are float32 always.
         resume: bool. Continue a run of the same recipe in `workdir`.
         resident: bool. Keep data and augmentation on the device, many steps in a call; JAX only. See
@@ -61,9 +63,10 @@ def run(
         verbose: int. As in Keras' `fit`.
 
     Returns:
-        dict. The report.
+        dict. The report; an empty one in a worker that is not the chief.
 
     Raises:
+        ConnectionError: if another worker stopped. The run continues when all are started again.
         FileNotFoundError: if the data is not there.
         FloatingPointError: if the loss became NaN; the last good checkpoint is kept.
         ValueError: for a `workdir` of another recipe, or data that cannot be trained on.
@@ -76,6 +79,9 @@ def run(
     if time_budget is not None:
         _require_positive(time_budget)
         recipe = dataclasses.replace(recipe, epochs=planned_epochs(workdir) or recipe.epochs)
+    workers = cluster(strategy)
+    workers.require_alone(resident=resident, time_budget=time_budget)
+    where = placement(strategy)
     folder = Workdir(workdir, dataclasses.asdict(recipe) | extra, resume)
     earlier = folder.seconds()
     dataset = load(
@@ -88,9 +94,13 @@ def run(
         if verbose:
             print(f"{seconds:.1f} s an epoch: {recipe.epochs} epochs fit {time_budget:g} minutes.")
     make_deterministic(recipe.seed)
-    with placement(strategy):
-        how = _How(mixed_precision, resident, checkpoint_seconds, verbose)
-        model = _train(recipe, dataset, folder, how)
+    with workers.together(), where:
+        how = _How(mixed_precision, resident, checkpoint_seconds, verbose * workers.is_chief)
+        model = _train(recipe, dataset, folder, how, workers)
+    if not workers.is_chief:
+        return {}
+    if workers.size > 1:  # from here on the chief is on its own
+        model = _averaged(load_model(folder.checkpoint), recipe, dataset, folder)
     model = _float32(model, recipe, dataset)
     model.freeze(verbose=int(verbose == 1))
     results, certificate = evaluate(model, dataset.x_test, dataset.y_test)
@@ -125,7 +135,7 @@ def _require_positive(time_budget):
 def _seconds_per_epoch(recipe, dataset, mixed_precision, resident):
     """Measured on a few steps of a model that is then thrown away."""
     make_deterministic(recipe.seed)
-    watched = dataset.validation(recipe.validation, seed=recipe.seed) if recipe.validation else None
+    watched = _watched(recipe, dataset)
     source = watched or dataset
     model = _compiled(recipe, dataset, mixed_precision)
     seconds = measure_epoch(model, recipe, source.x_train, source.y_train, resident)
@@ -138,8 +148,8 @@ def _seconds_per_epoch(recipe, dataset, mixed_precision, resident):
     return seconds
 
 
-def _train(recipe, dataset, folder, how):
-    watched = dataset.validation(recipe.validation, seed=recipe.seed) if recipe.validation else None
+def _train(recipe, dataset, folder, how, workers=ALONE):
+    watched = _watched(recipe, dataset)
     source = watched or dataset
     images, labels = source.x_train, source.y_train
     parts = shards()
@@ -152,8 +162,11 @@ def _train(recipe, dataset, folder, how):
         )
     steps = len(labels) // batch_size
     model, done = _model(recipe, dataset, folder, how.mixed_precision, steps)
+    workers.require_same(recipe=folder.digest(), epochs_in_the_checkpoint=done)
     if done >= recipe.epochs:
-        return _averaged(model, recipe, source, folder) if recipe.ema else model
+        return _averaged(model, recipe, dataset, folder) if workers.size == 1 else model
+    if workers.is_chief:
+        folder.claim()
     batches = Batches(
         images,
         labels,
@@ -167,9 +180,9 @@ def _train(recipe, dataset, folder, how):
     if watched and len(watched.y_test) >= parts:
         count = len(watched.y_test) // parts * parts
         held_out = to_float(watched.x_test[:count]), watched.y_test[:count]
-    followers = _callbacks(recipe, folder, done, how.seconds)
+    listeners = followers(recipe, folder, done, how.seconds, workers.is_chief)
     try:
-        history = _fit(model, recipe, batches, done, held_out, followers, how, (images, labels))
+        history = _fit(model, recipe, batches, done, held_out, listeners, how, (images, labels))
         last, epoch = history.history["loss"][-1], history.epoch[-1]
     except Exception as error:
         if "Cholesky" not in str(error):  # how TensorFlow meets a NaN there
@@ -182,14 +195,19 @@ def _train(recipe, dataset, folder, how):
             f"learning_rate (Received: learning_rate={recipe.learning_rate}) or clip_norm=1, in "
             "another --workdir."
         )
-    return _averaged(model, recipe, source, folder) if recipe.ema else model
+    return _averaged(model, recipe, dataset, folder) if workers.size == 1 else model
 
 
-def _fit(model, recipe, batches, done, held_out, followers, how, data):
+def _watched(recipe, dataset):
+    """The images held out to watch progress on, apart from the rest; `None` for none."""
+    return dataset.validation(recipe.validation, seed=recipe.seed) if recipe.validation else None
+
+
+def _fit(model, recipe, batches, done, held_out, listeners, how, data):
     """Keras' `fit`, or the loop on the device; returns the history."""
     if how.resident:
         return make_resident(model, recipe, *data).fit(
-            recipe.epochs, done, held_out, followers, how.verbose
+            recipe.epochs, done, held_out, listeners, how.verbose
         )
     parts = shards()
     return model.fit(
@@ -200,18 +218,20 @@ def _fit(model, recipe, batches, done, held_out, followers, how, data):
         shuffle=False,
         validation_data=held_out,
         validation_batch_size=256 // parts * parts,
-        callbacks=followers,
+        callbacks=listeners,
         verbose=how.verbose,
     )
 
 
-def _averaged(model, recipe, source, folder, count=100):
-    """A trained model with its averaged weights, kept in a file of its own.
+def _averaged(model, recipe, dataset, folder, count=100):
+    """A trained model with its averaged weights, if the recipe wants them, in a file of their own.
 
     What layers keep from training (orthonormal kernels, means) follows the averages through some
     passes over training images.
     """
-    path = folder.path / "averaged.keras"
+    if not recipe.ema:
+        return model
+    source, path = _watched(recipe, dataset) or dataset, folder.path / "averaged.keras"
     if path.exists():
         return load_model(path)
     model.optimizer.finalize_variable_values(model.trainable_variables)
@@ -244,9 +264,7 @@ def _model(recipe, dataset, folder, mixed_precision, steps):
                 f"{recipe.dataset!r}. Pass the data of that run, or another --workdir."
             )
         return model, done
-    model = _compiled(recipe, dataset, mixed_precision)
-    folder.claim()
-    return model, 0
+    return _compiled(recipe, dataset, mixed_precision), 0
 
 
 def _compiled(recipe, dataset, mixed_precision=False):
@@ -277,26 +295,6 @@ class _policy:
 
     def __exit__(self, *exception):
         keras.config.set_dtype_policy(self.before)
-
-
-def _callbacks(recipe, folder, done, checkpoint_seconds):
-    # The bar comes first, so that it does not print what the later ones add to the logs.
-    found = [
-        keras.callbacks.ProgbarLogger(),
-        callbacks.EpsilonSchedule(recipe.epsilon_schedule),
-        callbacks.LearningRateSchedule(recipe.learning_rate_schedule, recipe.learning_rate),
-        callbacks.LayerNorms(),
-    ]
-    if recipe.trades_schedule:
-        found.append(callbacks.TradesSchedule(recipe.trades_schedule))
-    found += [
-        HistoryFile(folder.path / "history.csv", done),
-        keras.callbacks.TerminateOnNaN(),
-        Checkpoint(folder, checkpoint_seconds),
-    ]
-    if importlib.util.find_spec("tensorboard"):
-        found.append(keras.callbacks.TensorBoard(folder.path / "tensorboard"))
-    return found
 
 
 def _float32(model, recipe, dataset):

@@ -1,42 +1,70 @@
 """Where a model lives, one device or a copy on each, and how exactly that repeats."""
 
+import concurrent.futures
 import contextlib
-import os
+import functools
 
 import keras
 
-NAMES = ("auto", "one", "mirrored")
+from gloro_tf.training._multiworker_fit import repaired
+from gloro_tf.training.cluster import ALONE, from_environment
+
+NAMES = ("auto", "one", "mirrored", "multiworker")
 
 
 def placement(name="auto"):
-    """Returns the context in which a model must be created, compiled and fitted.
+    """Returns the context in which a model must be created, compiled, fitted and evaluated.
+
+    Several processes are described to each of them by `TF_CONFIG`, as TensorFlow does, also on JAX.
+    They must be met before anything is computed: call this first, and in each process once.
 
     Args:
-        name: `"one"`; `"mirrored"` (a replica on every visible device: `tf.distribute` on
-            TensorFlow, `keras.distribution.DataParallel` on JAX); or `"auto"`, mirrored where there
-            are several accelerators.
+        name: `"one"`; `"mirrored"` (a replica on every device of this process: `tf.distribute` on
+            TensorFlow, `keras.distribution.DataParallel` on JAX); `"multiworker"` (on every device of
+            every process in `TF_CONFIG`); or `"auto"`: multiworker where `TF_CONFIG` lists several
+            workers, mirrored where there are several accelerators.
 
     Raises:
-        ValueError: for another name, several workers, or a backend that has no replicas.
+        ValueError: for another name, a malformed `TF_CONFIG`, or a backend that has no replicas.
     """
     if name not in NAMES:
         raise ValueError(f"`strategy` must be one of {NAMES}. Received: strategy={name!r}")
-    if "TF_CONFIG" in os.environ and name != "one":
-        raise ValueError(
-            "`strategy` covers one machine: Keras' `fit` does not support multi-worker TensorFlow. "
-            "Received: TF_CONFIG in the environment. Unset it, or pass --strategy=one."
-        )
     if name == "one":
         return contextlib.nullcontext()
-    backend = keras.backend.backend()
+    workers, backend = cluster(name), keras.backend.backend()
+    if backend == "torch" and (workers.size > 1 or name != "auto"):
+        raise ValueError(f"`strategy` {name!r} needs TensorFlow or JAX. Received: torch.")
     if backend == "tensorflow":
-        return _tensorflow(name)
+        return _tensorflow_workers(_workers_strategy()) if workers.size > 1 else _tensorflow(name)
     if backend == "jax":
+        if workers.size > 1:
+            _meet(workers)
         several = keras.distribution.get_device_count() > 1
-        return keras.distribution.DataParallel().scope() if several else contextlib.nullcontext()
-    if name == "mirrored":
-        raise ValueError("`strategy` 'mirrored' needs TensorFlow or JAX. Received: torch.")
+        return _data_parallel().scope() if several else contextlib.nullcontext()
     return contextlib.nullcontext()
+
+
+def cluster(name="auto"):
+    """The `Cluster` that a strategy trains on: of one process, but for `"multiworker"`.
+
+    Raises:
+        ValueError: if `TF_CONFIG` is malformed, lists no second worker for `"multiworker"`, or several
+            for `"mirrored"`.
+    """
+    if name == "one":
+        return ALONE
+    found = from_environment()
+    if name == "multiworker" and found.size < 2:
+        raise ValueError(
+            "`strategy` 'multiworker' needs several workers in `TF_CONFIG`. Received: "
+            f"{found.size} there. Set it on each worker, or pass --strategy=auto."
+        )
+    if name == "mirrored" and found.size > 1:
+        raise ValueError(
+            f"`strategy` 'mirrored' covers one process. Received: TF_CONFIG with {found.size} "
+            "workers. Unset it, or pass --strategy=multiworker."
+        )
+    return found
 
 
 def _tensorflow(name):
@@ -49,11 +77,74 @@ def _tensorflow(name):
     return tf.distribute.MirroredStrategy([device.name for device in devices]).scope()
 
 
+@functools.cache  # TensorFlow has one server, and one strategy, in a process
+def _workers_strategy():
+    import tensorflow as tf
+
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except RuntimeError as error:
+        raise ValueError(
+            f"The workers could not meet ({error}). `placement` must come before anything is computed "
+            "in this process."
+        ) from error
+
+
+@contextlib.contextmanager
+def _tensorflow_workers(strategy):
+    with repaired(strategy), strategy.scope():
+        yield
+
+
+def _meet(workers):
+    """Connects this JAX process to the others."""
+    import jax
+
+    if not jax.distributed.is_initialized():
+        jax.distributed.initialize(
+            coordinator_address=workers.addresses[0],
+            num_processes=workers.size,
+            process_id=workers.index,
+        )
+
+
+def _data_parallel():
+    # Every process feeds its own part of a batch (`Batches.for_fit`), so Keras must not cut again.
+    return keras.distribution.DataParallel(auto_shard_dataset=False)
+
+
 def shards():
-    """Into how many equal parts every batch must split: JAX' data parallelism does not pad."""
+    """Into how many equal parts every batch must split: data parallelism on JAX, and workers on
+    TensorFlow, do not pad."""
+    strategy = _entered_workers()
+    if strategy is not None:
+        return strategy.num_replicas_in_sync
     if keras.backend.backend() != "jax" or keras.distribution.distribution() is None:
         return 1
     return keras.distribution.get_device_count()
+
+
+def _entered_workers():
+    """The strategy of several TensorFlow workers whose scope this is, or `None`."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow as tf
+
+    strategy = tf.distribute.get_strategy()
+    several = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+    return strategy if several else None
+
+
+def on_its_own(function, *arguments):
+    """Calls a function that the other workers do not call.
+
+    In the scope of TensorFlow's workers every new variable waits for all of them, and saving makes
+    some; a thread of its own is in no scope.
+    """
+    if _entered_workers() is None:
+        return function(*arguments)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        return pool.submit(function, *arguments).result()
 
 
 def make_deterministic(seed):

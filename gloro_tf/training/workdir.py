@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import zlib
 
 import keras
 
@@ -64,6 +65,11 @@ class Workdir:
         self.path.mkdir(parents=True, exist_ok=True)
         if not self.stamp.exists():
             write_text(self.stamp, json.dumps(self.choices, indent=1))
+
+    def digest(self):
+        """The choices as one int32, to compare between workers."""
+        text = json.dumps(self.choices, sort_keys=True)
+        return zlib.crc32(text.encode()) & 0x7FFFFFFF
 
     def seconds(self):
         """Seconds of training that went into the checkpoint, over all sessions."""
