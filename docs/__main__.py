@@ -1,6 +1,7 @@
 """The commands of `python -m docs`."""
 
 import argparse
+import os
 import pathlib
 import subprocess
 import sys
@@ -60,7 +61,8 @@ def build(site):
     except ImportError as error:
         raise ImportError('The site needs mkdocs: `pip install -e ".[docs]"`.') from error
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", f"--site-dir={site}"]
-    subprocess.run(command, cwd=ROOT, check=True)
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "NO_MKDOCS_2_WARNING": "1"}
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **quiet}, check=True)
     print(f"{site}/index.html")
 
 

@@ -1,10 +1,12 @@
 """Examples as Jupyter notebooks."""
 
+import os
 import pathlib
 import re
 
 from docs import _cells
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 _PICTURE = re.compile(r"""(?:savefig\(|path=)"([\w.-]+\.png)\"""")
 NO_ARGUMENTS = 'import sys\n\nsys.argv = ["{name}.py"]  # a notebook has no command line'
 
@@ -66,7 +68,9 @@ def executed(made, folder):
     except ImportError as error:
         raise ImportError('Running notebooks needs `pip install -e ".[docs]"`.') from error
     resources = {"metadata": {"path": str(folder)}}
-    return nbclient.NotebookClient(made, timeout=None, resources=resources).execute()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    client = nbclient.NotebookClient(made, timeout=None, resources=resources)
+    return client.execute(env=environment)
 
 
 def _nbformat():
