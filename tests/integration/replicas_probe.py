@@ -5,14 +5,15 @@ import json
 import pathlib
 import sys
 
+import keras
 import numpy as np
-import tensorflow as tf
 
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
+if keras.backend.backend() == "tensorflow":  # JAX has devices by XLA_FLAGS
+    import tensorflow as tf
 
-import keras  # noqa: E402
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+    )
 
 import gloro_tf  # noqa: E402
 from gloro_tf.training import Recipe, placement  # noqa: E402
@@ -32,6 +33,8 @@ def train(path, name):
 
 
 def replicas(variable):
+    if keras.backend.backend() == "jax":
+        return [np.asarray(shard.data) for shard in variable.value.addressable_shards]
     return [v.numpy() for v in getattr(variable.value, "values", [variable.value])]
 
 
