@@ -4,6 +4,7 @@ Larger scores mean *member*, in every attack.
 """
 
 from gloro_tf.membership import curves
+from gloro_tf.membership.audit import audit
 from gloro_tf.membership.baselines import LossThreshold, Naive
 from gloro_tf.membership.bayes_wb import BayesWB
 from gloro_tf.membership.calibrator import Calibrator
@@ -20,6 +21,7 @@ from gloro_tf.membership.privacy import (
 )
 from gloro_tf.membership.recipe import TrainingRecipe
 from gloro_tf.membership.references import References, fit_proxies
+from gloro_tf.membership.report import AuditReport
 from gloro_tf.membership.rmia import RMIA
 from gloro_tf.membership.shadow_black_box import ShadowBlackBox
 from gloro_tf.membership.split import (
@@ -31,6 +33,7 @@ from gloro_tf.membership.split import (
 from gloro_tf.training import PrivateSGD
 
 __all__ = [
+    "AuditReport",
     "BayesWB",
     "Calibrator",
     "Evaluation",
@@ -48,6 +51,7 @@ __all__ = [
     "TrainingRecipe",
     "account",
     "advantage_bound",
+    "audit",
     "balanced_masks",
     "curves",
     "evaluate",

@@ -50,7 +50,10 @@ class ShadowBlackBox:
 
     def score(self, x, y):
         """`(n,)` float64 log-odds; larger means *member*."""
-        logits = two_columns(self._cut.logits(x))
+        return self.of_logits(two_columns(self._cut.logits(x)), y)
+
+    def of_logits(self, logits, y):
+        """As `score`, from the logits `(n, classes)` of any model."""
         y = check_labels(y, logits.shape[-1], len(logits))
         features, scores = _vector(logits), np.empty(len(y))
         for label in np.unique(y):

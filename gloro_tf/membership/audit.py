@@ -1,0 +1,141 @@
+"""One call that tells whether a model leaks its training data."""
+
+import importlib.util
+
+import numpy as np
+
+from gloro_tf.membership._checks import check_probability
+from gloro_tf.membership._suite import Suite
+from gloro_tf.membership.evaluate import evaluate
+from gloro_tf.membership.report import AuditReport
+
+
+def audit(
+    model,
+    recipe,
+    data,
+    *,
+    proxies=16,
+    shadows=32,
+    slices=(),
+    rounds=0,
+    targets=1,
+    precision=0.9,
+    confidence=0.95,
+    prior=0.5,
+    fpr=(0.01, 0.001),
+    path="membership_audit",
+    seed=0,
+    verbose=1,
+):
+    """Attacks a model in every way the package has, prints the table and saves the plots.
+
+    To be run before a model is released. Reference models are trained with the recipe on the
+    attacker's part of the data; for online LiRA, the auditor's own attack, on halves of
+    the candidates. Thresholds are calibrated on the references alone.
+
+    Args:
+        model: the Keras classifier to audit.
+        recipe: `TrainingRecipe`, how it was trained.
+        data: `(x, y, split)` with a `MembershipSplit`: it was trained on exactly the members.
+        proxies, shadows: int. Reference models without and with the candidates; the second is even.
+        slices: layers for more white-box attacks.
+        rounds: int. Shadow targets for `GeneralWB`; 0 leaves it out.
+        targets: int. Trains `targets - 1` more models by the recipe, each on other members, and
+            reports intervals over all.
+        precision, confidence, prior: as in `Calibrator`.
+        fpr: as in `evaluate`.
+        path: folder for `audit.txt`, `roc.png` and `precision.png`, or None.
+        seed: int.
+        verbose: int. 0 prints nothing.
+
+    Returns:
+        `AuditReport`.
+
+    Raises:
+        ValueError: naming the argument.
+
+    Example:
+
+    ```python
+    split = gloro_tf.membership.MembershipSplit(len(x), members=400)
+    recipe = gloro_tf.membership.TrainingRecipe(build, epochs=100)
+    model = recipe.train(x[split.members], y[split.members])
+    gloro_tf.membership.audit(model, recipe, (x, y, split))
+    ```
+    """
+    check_probability(precision=precision, confidence=confidence, prior=prior)
+    x, y, split = _checked(data)
+    if not isinstance(targets, int) or targets < 1:
+        raise ValueError(f"`targets` must be an integer of at least 1. Received: {targets!r}")
+    options = proxies, shadows, rounds, tuple(slices), seed
+    suite = Suite(recipe, x, y, split, *options)
+    calibrators = suite.calibrators(precision, confidence, prior)
+    judge = {"prior": prior, "fpr": fpr}
+    found = _judged(suite, model, calibrators, judge)
+    others = []
+    for number in range(1, targets):
+        again = split.redraw(seed + number)
+        rows = again.members
+        other = recipe.train(x[rows], y[rows], seed=seed + number)
+        runs = Suite(recipe, x, y, again, *options[:-1], seed + number)
+        given = runs.calibrators(precision, confidence, prior)
+        others.append(_judged(runs, other, given, judge))
+        if verbose:
+            print(f"target {number + 1} of {targets}", flush=True)
+    report = AuditReport(found, others, calibrators, precision, _notes(suite, calibrators, found))
+    if verbose:
+        print(report, flush=True)
+    if path is not None and importlib.util.find_spec("matplotlib"):
+        report.save(path)
+    return report
+
+
+def _judged(suite, model, calibrators, judge):
+    train, test = suite.accuracies(model)
+    return {
+        name: evaluate(
+            scores,
+            suite.split.is_member,
+            calibrator=calibrators.get(name),
+            train_accuracy=train,
+            test_accuracy=test,
+            **judge,
+        )
+        for name, scores in suite.attacks(model).items()
+    }
+
+
+def _notes(suite, calibrators, found):
+    notes = []
+    members = len(suite.split.members)
+    if suite.size < members:
+        notes.append(
+            f"references saw {suite.size} examples, the model {members}: scores are shifted. Give "
+            "the attacker at least 1.5 times as many examples as there are members."
+        )
+    abstaining = [c for c in calibrators.values() if c.abstains]
+    needed = min((c.needed for c in abstaining), default=np.inf)
+    if abstaining and np.isfinite(needed):
+        notes.append(
+            f"{len(abstaining)} calibrated attacks abstain; the nearest would need about "
+            f"{needed:,.0f} calibration points."
+        )
+    refused = [r for r, v in next(iter(found.values())).tpr_at_fpr.items() if v is None]
+    if refused:
+        notes.append(
+            f"true positive rates at {', '.join(f'{r:.1%}' for r in refused)} need at least "
+            f"{10 / min(refused):,.0f} non-members for the smallest."
+        )
+    return tuple(notes)
+
+
+def _checked(data):
+    x, y, split = data
+    x, y = np.asarray(x), np.asarray(y)
+    if not len(x) == len(y) == split.n:
+        raise ValueError(
+            f"`data` must hold as many examples as its split divides, {split.n}. Received: "
+            f"{len(x)} and {len(y)}"
+        )
+    return x, y.reshape(-1) if y.ndim == 2 and y.shape[1] == 1 else y, split

@@ -1,0 +1,108 @@
+"""What an audit found: the table and the pictures."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from gloro_tf import plots
+from gloro_tf.membership.evaluate import interval_over_targets
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class AuditReport:
+    """The result of `audit`; prints as a table.
+
+    Attributes:
+        evaluations: dict from an attack's name to its `Evaluation` on the audited model.
+        others: list of such dicts: other targets of the same recipe, on other members.
+        calibrators: dict from names to the `Calibrator`s fitted on shadows.
+        precision: float. The precision that was asked of calibrated attacks.
+        notes: tuple of str: what limits the audit.
+    """
+
+    evaluations: dict
+    others: list
+    calibrators: dict
+    precision: float
+    notes: tuple
+
+    @property
+    def strongest(self):
+        """The name of the attack with the largest AUC on the audited model."""
+        return max(self.evaluations, key=lambda name: self.evaluations[name].auc)
+
+    def table(self):
+        """Rows of text, the first one the header."""
+        rates = list(next(iter(self.evaluations.values())).tpr_at_fpr)
+        head = ["attack", "AUC", "95 % interval", "advantage"]
+        head += [*(f"TPR at {rate:.1%} FPR" for rate in rates), "top 5 %"]
+        head += [f"called, for {self.precision:.0%}", "precision achieved", "recall"]
+        return [head, *(self._row(name, e, rates) for name, e in self.evaluations.items())]
+
+    def over_targets(self):
+        """`{name: {figure: (mean, half width of the 95 % interval)}}` over all targets."""
+        runs = [self.evaluations, *self.others]
+        figures = ("auc", "advantage", "top_precision")
+        return {
+            name: {f: interval_over_targets([getattr(r[name], f) for r in runs]) for f in figures}
+            for name in self.evaluations
+        }
+
+    def __str__(self):
+        some = next(iter(self.evaluations.values()))
+        lines = [
+            f"Membership audit: {some.members} members, {some.nonmembers} non-members; accuracy "
+            f"{some.train_accuracy:.4f} in training, {some.test_accuracy:.4f} in test, gap "
+            f"{some.gap:.4f}; precisions for a share of members of {some.prior:g}"
+        ]
+        lines += _aligned(self.table())
+        if self.others:
+            lines.append(f"Over {1 + len(self.others)} targets of this recipe, mean +- 95 %:")
+            rows = [["attack", "AUC", "advantage", "top 5 %"]]
+            for name, found in self.over_targets().items():
+                rows.append([name, *(f"{m:.3f} +- {h:.3f}" for m, h in found.values())])
+            lines += _aligned(rows)
+        lines += [f"Note: {note}" for note in self.notes]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def save(self, path):
+        """Writes `audit.txt`, `roc.png` and `precision.png` into a folder; returns it.
+
+        Raises:
+            ImportError: without matplotlib.
+        """
+        path = pathlib.Path(path)
+        path.mkdir(parents=True, exist_ok=True)
+        (path / "audit.txt").write_text(str(self) + "\n")
+        shown = {n: e for n, e in self.evaluations.items() if n != "naive"}
+        plots.attack_roc({n: e.roc()[:2] for n, e in shown.items()}, path=path / "roc.png")
+        curves = {n: e.calibration_curve()[:0:-1] for n, e in shown.items()}
+        plots.attack_precision(curves, request=self.precision, path=path / "precision.png")
+        return path
+
+    def _row(self, name, found, rates):
+        low, high = found.auc_interval
+        row = [name, f"{found.auc:.3f}", f"{low:.3f} to {high:.3f}", f"{found.advantage:.3f}"]
+        values = (found.tpr_at_fpr[rate] for rate in rates)
+        row += ["too few" if v is None else f"{v:.3f}" for v in values]
+        row.append(f"{found.top_precision:.3f}")
+        fixed = found.calibrated
+        if fixed is None:
+            return [*row, "", "", ""]
+        if not np.isfinite(fixed.threshold):
+            return [*row, "abstains", "", ""]
+        low, high = fixed.precision_interval
+        achieved = f"{fixed.precision:.2f} ({low:.2f} to {high:.2f})" if fixed.called else ""
+        return [*row, str(fixed.called), achieved, f"{fixed.recall:.3f}"]
+
+
+def _aligned(rows):
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    padded = (
+        "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(r, widths)))
+        for r in rows
+    )
+    return [line.rstrip() for line in padded]
