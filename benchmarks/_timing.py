@@ -115,9 +115,10 @@ def print_table(title, headers, rows):
 
 def print_machine(*packages):
     """Prints when and where a table was made."""
-    from importlib.metadata import version
+    from importlib.metadata import packages_distributions, version
 
-    versions = ", ".join(f"{p} {version(p)}" for p in packages)
+    found = {d.lower().replace("-", "_") for ds in packages_distributions().values() for d in ds}
+    versions = ", ".join(f"{p} {version(p)}" for p in packages if p in found)
     print(
         f"{time.strftime('%Y-%m-%d %H:%M')}, {os.cpu_count()} CPUs, load "
         f"{os.getloadavg()[0]:.1f}, Python {platform.python_version()}, {versions}",

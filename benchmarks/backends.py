@@ -87,7 +87,7 @@ def main():
         return timing.answer(train(args.model))
     if args.worker == "certify":
         return timing.answer(certify(args.model, args.answer))
-    timing.print_machine("keras", "tensorflow_cpu", "jax", "torch")
+    timing.print_machine("keras", "tensorflow", "jax", "torch")
     with tempfile.TemporaryDirectory() as folder:
         model, answers = pathlib.Path(folder, "model.keras"), {}
         call = [__file__, "--worker", "train", "--model", model]

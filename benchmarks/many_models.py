@@ -67,7 +67,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=20)
     args = parser.parse_args()
     backend = keras.backend.backend()
-    timing.print_machine("keras", "tensorflow_cpu" if backend == "tensorflow" else backend)
+    timing.print_machine("keras", "tensorflow" if backend == "tensorflow" else backend)
     data = gloro_tf.data.load("digits")
     images = [gloro_tf.data.to_float(part) for part in (data.x_train, data.x_test)]
     data = images[0], data.y_train, images[1], data.y_test

@@ -131,7 +131,7 @@ def main():
     if args.worker:
         function = steps if args.worker == "steps" else functools.partial(micro, args.worker)
         return timing.answer(function(args.rounds))
-    timing.print_machine("keras", "tensorflow_cpu", "jax")
+    timing.print_machine("keras", "tensorflow", "jax")
     rows, call = [], [__file__, "--rounds", args.rounds, "--worker"]
     for mode in ("TF graph", "TF XLA", "JAX"):
         backend = "jax" if mode == "JAX" else "tensorflow"

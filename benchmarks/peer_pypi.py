@@ -76,7 +76,7 @@ def main():
     args = parser.parse_args()
     if args.worker:
         return timing.answer(train_ours(args))
-    timing.print_machine("keras", "tensorflow_cpu")
+    timing.print_machine("keras", "tensorflow")
     rows = []
     for activation in ("minmax", "relu"):
         seconds = {name: [] for name in (PEER_NAME, *OURS)}

@@ -48,7 +48,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=11)
     args = parser.parse_args()
     images, labels = timing.random_data(args.steps * BATCH)
-    timing.print_machine("keras", "tensorflow_cpu" if keras.backend.backend() != "jax" else "jax")
+    timing.print_machine("keras", "tensorflow" if keras.backend.backend() != "jax" else "jax")
     rows = []
     for activation in ("minmax", "relu"):
         models = {"plain": plain(activation)}
