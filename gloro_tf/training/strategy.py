@@ -138,10 +138,15 @@ def _entered_workers():
 def on_its_own(function, *arguments):
     """Calls a function that the other workers do not call.
 
-    In the scope of TensorFlow's workers every new variable waits for all of them, and saving makes
-    some; a thread of its own is in no scope.
+    In the scope of several workers every new variable waits for all of them, and saving makes some;
+    a thread of its own is in no scope.
     """
-    if _entered_workers() is None:
+    alone = _entered_workers() is None
+    if keras.backend.backend() == "jax":
+        import jax
+
+        alone = jax.process_count() == 1
+    if alone:
         return function(*arguments)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         return pool.submit(function, *arguments).result()
