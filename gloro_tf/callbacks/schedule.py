@@ -5,6 +5,7 @@ import difflib
 import itertools
 import math
 
+_LARGEST = 3.4e38  # values become float32 variables, and differences must not overflow
 _SHAPES = {
     "constant": lambda a, b, u: a,
     "linear": lambda a, b, u: a + (b - a) * u,
@@ -79,8 +80,8 @@ class Schedule:
             number = float(word)
         except ValueError:
             number = math.nan
-        if not math.isfinite(number):
-            raise ValueError(self._wrong(f"'{word}' is not a number"))
+        if not abs(number) <= _LARGEST:
+            raise ValueError(self._wrong(f"'{word}' is not a number of float32's range"))
         return number
 
     def _wrong(self, reason):

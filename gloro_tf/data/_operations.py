@@ -9,6 +9,7 @@ import numpy as np
 from gloro_tf.data import _randaugment
 
 OPERATIONS = {}
+_FURTHEST = 512  # pixels; the border is kept in memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,8 +67,8 @@ def _flip(images, rng):
     return flipped
 
 
-@register("crop", integer=True, exact=True)
-@register("shift", integer=True, exact=True)
+@register("crop", most=_FURTHEST, integer=True, exact=True)
+@register("shift", most=_FURTHEST, integer=True, exact=True)
 def _shift(images, rng, pixels):
     n, height, width, channels = images.shape
     # With columns and channels as one axis, the windows are copied in long runs.

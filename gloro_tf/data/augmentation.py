@@ -126,7 +126,8 @@ def _step(word):
 def _amount(operation, name, text):
     try:
         amount = (int if operation.integer else float)(text)
-    except ValueError:
+        float(amount)
+    except (ValueError, OverflowError):
         amount = math.nan
     if not operation.least <= amount <= operation.most or math.isinf(amount):
         kind = "an integer" if operation.integer else "a number"

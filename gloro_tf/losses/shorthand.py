@@ -1,6 +1,7 @@
 """Losses by name: `"emma"`, `"crossentropy"`, `"trades_kl.1.5"`, `"margin"`."""
 
 import difflib
+import math
 
 import keras
 
@@ -39,7 +40,7 @@ def get(identifier):
         ValueError: for an unknown name or a parameter that is no number.
     """
     if not isinstance(identifier, str):
-        return keras.losses.get(identifier) if isinstance(identifier, dict) else identifier
+        return _object(identifier)
     name, _, parameter = identifier.removeprefix("sparse_").partition(".")
     if name not in _NAMES:
         close = difflib.get_close_matches(name, _NAMES, n=1)
@@ -50,10 +51,31 @@ def get(identifier):
         )
     if parameter and name == "margin":
         raise ValueError(f"'margin' takes no parameter. Received: loss={identifier!r}")
+    return _NAMES[name](_number(parameter, identifier) if parameter else None)
+
+
+def _object(identifier):
+    """A loss given as an object, a function or Keras' description of one; `None` stays `None`."""
+    if identifier is None or callable(identifier):
+        return identifier
     try:
-        value = float(parameter) if parameter else None
-    except ValueError:
+        return keras.losses.get(identifier)
+    except Exception as error:  # Keras' own are of many kinds
         raise ValueError(
-            f"The parameter of `loss` must be a number. Received: loss={identifier!r}"
-        ) from None
-    return _NAMES[name](value)
+            f"`loss` must be a loss object, a callable, a dict that describes one or one of "
+            f"{sorted(_NAMES)}. Received: loss={identifier!r}"
+        ) from error
+
+
+def _number(text, identifier):
+    """A parameter that float32 can hold, and whose reciprocal it can hold."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if value and not 1e-30 <= abs(value) <= 1e30:
+        raise ValueError(
+            "The parameter of `loss` must be a number, 0 or between 1e-30 and 1e30 in size. "
+            f"Received: loss={identifier!r}. Write e.g. 'trades_kl.1.5'."
+        )
+    return value

@@ -10,7 +10,7 @@ import re
 import keras
 import numpy as np
 
-_ADDRESS = re.compile(r"[^:\s/]+:\d{1,5}")
+_ADDRESS = re.compile(r"[^:\s/]+:([0-9]{1,5})")
 _REMEDY = (
     'Write it as {"cluster": {"worker": ["host0:port", "host1:port"]}, "task": {"type": "worker", '
     '"index": 0}}, the same cluster and another index on each worker, or unset it.'
@@ -96,7 +96,7 @@ def _parse(text):
         workers, task = given["cluster"], given["task"]
         kind, index = task["type"], task["index"]
         hosts = [*workers.get("chief", []), *workers.get("worker", [])]
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"`TF_CONFIG` must be JSON with a cluster and a task. Received: {text[:200]!r} "
             f"({type(error).__name__}: {error}). {_REMEDY}"
@@ -104,7 +104,7 @@ def _parse(text):
     others = sorted(set(workers) - {"chief", "worker"})
     if others:
         _refuse("list workers, and at most one chief, only", f"also {others}")
-    if not hosts or not all(isinstance(h, str) and _ADDRESS.fullmatch(h) for h in hosts):
+    if not hosts or not all(map(_is_address, hosts)):
         _refuse("list its workers as 'host:port'", hosts)
     if len(set(hosts)) < len(hosts):
         _refuse("give each worker an address of its own", hosts)
@@ -115,6 +115,11 @@ def _parse(text):
         _refuse(f"name a task of its cluster {workers}", f"task {task}")
     before = len(workers.get("chief", [])) if kind == "worker" else 0
     return Cluster(tuple(hosts), before + index)
+
+
+def _is_address(host):
+    found = isinstance(host, str) and _ADDRESS.fullmatch(host)
+    return bool(found) and 0 < int(found[1]) < 2**16
 
 
 def _refuse(what, received):

@@ -111,7 +111,7 @@ def test_value_semantics():
         ("", "'none' for no augmentation"),
         (None, "augmentation=None"),
         ("flip.3", "takes no amount"),
-        ("crop", r"an integer in \[0, inf\].*crop\.4"),
+        ("crop", r"an integer in \[0, 512\].*crop\.4"),
         ("crop.1.5", "integer"),
         ("crop.-1", "crop.-1"),
         ("zoom.2", r"a number in \[0, 0\.95\].*zoom\.0\.1"),
