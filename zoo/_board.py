@@ -42,9 +42,9 @@ def leaderboard(dataset, epsilon=None, format="text"):
 
 
 def measured(dataset=None):
-    """The newest cards that hold a measurement, in the order of their names."""
+    """The newest cards that hold accuracies at radii, in the order of their names."""
     cards = [_registry.card(name) for name in _registry.names(dataset=dataset)]
-    return [card for card in cards if card.result()]
+    return [card for card in cards if "vra" in (card.result() or {})]
 
 
 def usual_radius(cards):

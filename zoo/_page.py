@@ -6,9 +6,10 @@ import math
 import pathlib
 import string
 
+from zoo import _registry
 from zoo._board import measured, usual_radius
 from zoo._html import Markup, breakable, join, script_data, tag
-from zoo._page_cards import card_html, promise
+from zoo._page_cards import card_html, other_card_html, promise
 from zoo._page_chart import COLORS, chart, points, reach
 
 ASSETS = pathlib.Path(__file__).resolve().parent / "assets"
@@ -33,6 +34,8 @@ def page():
     policy, any script, style or request but its own.
     """
     cards = sorted(measured(), key=lambda card: (card.dataset, -_at(card, card.epsilon)[1]))
+    others = [_registry.card(n) for n in _registry.names()]
+    others = [card for card in others if card not in cards]
     datasets = {}
     for card in cards:
         datasets.setdefault(card.dataset, []).append(card)
@@ -46,7 +49,7 @@ def page():
         radii=_radii(cards),
         table=_table(cards),
         charts=join(_figure(name, group) for name, group in datasets.items()),
-        cards=join(card_html(card) for card in cards),
+        cards=join([*map(card_html, cards), *map(other_card_html, others)]),
         data=script_data(_data(datasets), "data"),
     )
 

@@ -20,6 +20,15 @@ def card_html(card):
     return tag("details", name, *parts, id=f"card-{card.full_name}", data_dataset=card.dataset)
 
 
+def other_card_html(card):
+    """The card of an entry without radii: its text as it stands."""
+    name = tag(
+        "summary", tag("h3", breakable(card.full_name)), tag("span", card.dataset, class_="quiet")
+    )
+    text = tag("pre", card.to_markdown(), class_="text")
+    return tag("details", name, text, id=f"card-{card.full_name}", data_dataset=card.dataset)
+
+
 def promise(card):
     """What an entry certifies: its label, or that the set of classes stays."""
     relaxed = any("relaxed_vra_bound" in row for row in card.result()["vra"])
