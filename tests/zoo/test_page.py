@@ -81,6 +81,20 @@ def test_the_data_are_those_of_the_leaderboard(page_text):
             assert at[0] == row["VRA"]
 
 
+@pytest.mark.parametrize("card", _board.measured(), ids=lambda card: card.name)
+def test_curves_agree_with_the_measured_radii(card):
+    """A curve falls, stays below its estimate, and brackets every VRA that was measured apart."""
+    curve = card.result()["curve"]
+    radii, bounds = curve["epsilon"], curve["vra_bound"]
+    assert len(radii) == 41 and radii[0] == 0 and radii == sorted(set(radii))
+    assert bounds == sorted(bounds, reverse=True) and bounds[0] <= card.result()["clean_accuracy"]
+    assert all(b <= e for b, e in zip(bounds, curve["vra_estimate"], strict=True))
+    for row in card.result()["vra"]:
+        before = [b for r, b in zip(radii, bounds, strict=True) if r <= row["epsilon"]]
+        after = [b for r, b in zip(radii, bounds, strict=True) if r >= row["epsilon"]]
+        assert max(after, default=0) <= row["vra_bound"] <= min(before)
+
+
 @pytest.fixture
 def evil_zoo(tmp_path, monkeypatch):
     """The cards of the zoo, one of them with markup wherever it may say something."""
