@@ -1,6 +1,6 @@
 """The zoo from a terminal.
 
-python -m zoo list [PATTERN] [--dataset=mnist]
+python -m zoo list [PATTERN] [--dataset=mnist] [--kind=classifier|self_correcting]
 python -m zoo card NAME [--json]
 python -m zoo leaderboard DATASET [--epsilon=0.3] [--format=text|markdown|csv]
 python -m zoo fetch NAME [--mirror=URL ...] [--cache_dir=DIR] [--offline]
@@ -11,6 +11,7 @@ python -m zoo page [--output=zoo.html]    (all of it as one self-contained page)
 python -m zoo picture [--output=docs/zoo.png]
 python -m zoo readme                      (writes the leaderboards into the README)
 python -m zoo publish RUN NAME --recipe=FILE --summary=... --title=... --url=... --hardware=...
+python -m zoo publish_corrected RECIPE    (of zoo/corrections)
 python -m zoo publish_vote NAME MEMBER... --epsilon=0.3 --summary=... --title=... --url=... ...
 """
 
@@ -45,7 +46,7 @@ def parser():
         "cache_dir": {},
         "offline": yes,
     }
-    add("list", dataset={}).add_argument("pattern", nargs="?", default="*")
+    add("list", dataset={}, kind={}).add_argument("pattern", nargs="?", default="*")
     add("card", "name", json=yes)
     add("leaderboard", "dataset", epsilon={"type": float}, format={"default": "text"})
     add("fetch", "name", **source)
@@ -76,6 +77,7 @@ def parser():
     publish = add("publish", "run", "name", **{f: {"required": f != "authors"} for f in flags})
     publish.set_defaults(authors="the gloro_tf authors")
     publish.add_argument("--mantissa_bits", type=int, default=23)
+    add("publish_corrected", "recipe")
     vote = add("publish_vote", "name", **{f: {"required": f != "authors"} for f in flags[1:]})
     vote.set_defaults(authors="the gloro_tf authors")
     vote.add_argument("member", nargs="+")
@@ -105,7 +107,7 @@ def _source(args):
 
 
 def _list(args):
-    return "\n".join(zoo.list(args.pattern, dataset=args.dataset))
+    return "\n".join(zoo.list(args.pattern, dataset=args.dataset, kind=args.kind))
 
 
 def _card(args):
@@ -185,6 +187,12 @@ def _publish_vote(args):
     return card.to_markdown()
 
 
+def _publish_corrected(args):
+    from zoo._corrected import publish_corrected
+
+    return publish_corrected(args.recipe).to_markdown()
+
+
 COMMANDS = {
     "list": _list,
     "card": _card,
@@ -197,6 +205,7 @@ COMMANDS = {
     "picture": _picture,
     "readme": _readme,
     "publish": _publish,
+    "publish_corrected": _publish_corrected,
     "publish_vote": _publish_vote,
 }
 

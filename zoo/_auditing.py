@@ -31,6 +31,11 @@ def audit(name, *, data_dir=None, download=False, limit=LIMIT, attack=None, **kw
     if limit < 1:
         raise ValueError(f"`limit` must be at least 1. Received: limit={limit}")
     card = _registry.card(name)
+    if card.kind != "classifier":
+        raise ValueError(
+            f"`name` must be an entry that certifies. Received: '{card.full_name}' of kind "
+            f"'{card.kind}'. `zoo.evaluate` counts its violations."
+        )
     verbose = kwargs.get("verbose", 0)
     model = load(card.full_name, **kwargs)
     data = gloro_tf.data.load(card.dataset, data_dir=data_dir, download=download)

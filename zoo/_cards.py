@@ -3,6 +3,8 @@
 import dataclasses
 import json
 
+from zoo import _corrected_card
+
 RADII = (36 / 255, 72 / 255, 108 / 255, 0.3, 1.0, 1.58)
 
 
@@ -29,6 +31,9 @@ class Card:
         limits: str. What is not promised.
         unreliable: str. Empty, or why the numbers should not be trusted.
         audit: dict. Empty, or what attacks found: see `zoo.audit`.
+        kind: str. `"classifier"`, which certifies, or `"self_correcting"`, a network whose outputs
+            obey properties: `architecture` holds them, `input` the domain, `results` counts of random
+            points, and there is no radius.
     """
 
     name: str
@@ -52,6 +57,7 @@ class Card:
     in_package: bool = True
     unreliable: str = ""
     audit: dict = dataclasses.field(default_factory=dict)
+    kind: str = "classifier"
 
     @classmethod
     def from_json(cls, text, where="the card"):
@@ -105,6 +111,9 @@ class Card:
             "",
         ]
         for result in self.results:
+            if self.kind == "self_correcting":
+                lines += _corrected_card.measured(self, result)
+                continue
             lines += [*_ensemble_lines(result)]
             lines += [
                 f"`python -m zoo evaluate {self.full_name}`: {result['dataset']} "
@@ -134,6 +143,8 @@ class Card:
         return "\n".join([*lines, *self._attacks(), self.limits, ""])
 
     def _origin(self):
+        if self.kind == "self_correcting":
+            return _corrected_card.origin(self)
         if self.members:
             votes = zip(self.members, self.architecture["weights"], strict=True)
             return [f"- vote of {', '.join(f'{n} (weight {w:g})' for n, w in votes)}"]

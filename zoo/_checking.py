@@ -8,6 +8,7 @@ import gloro_tf
 from gloro_tf.training.evaluation import evaluate as measure
 from gloro_tf.training.evaluation import trainable_parameters, versions
 from zoo import _registry
+from zoo._corrected import evaluate_corrected, verify_corrected
 from zoo._ensembles import ensemble_figures
 from zoo._loading import load
 
@@ -62,12 +63,15 @@ def verify(name, **kwargs):
 
     Returns:
         dict of what was compared: `bound` and `stored_bound` (largest margin constants), `estimate`,
-        and `logits` and `radii` (largest differences).
+        and `logits` and `radii` (largest differences). For an entry of kind `self_correcting`:
+        `outputs` (the largest difference), `unsafe` (corrected rows that are) and `statuses`.
 
     Raises:
         ValueError: naming what differs.
     """
     card = _registry.card(name)
+    if card.kind == "self_correcting":
+        return verify_corrected(card, **kwargs)
     if card.members:
         return _verify_vote(card, **kwargs)
     model = load(card.full_name, **kwargs)
@@ -122,19 +126,27 @@ def evaluate(name, *, data_dir=None, download=False, dataset=None, limit=None, *
         name: str. As in `zoo.card`.
         data_dir, download: as in `gloro_tf.data.load`.
         dataset: str. Defaults to the one it was trained for.
-        limit: int. Only the first so many test images.
+        limit: int. Only the first so many test images; points of each region for an entry of kind
+            `self_correcting`, which is measured on random points and takes no data set.
         **kwargs: as in `zoo.fetch`.
 
     Returns:
         dict for JSON: `clean_accuracy`, and `vra` with a row for each radius, by the bound and by the
-        estimate.
+        estimate; or `regions`, with counts before and after correction.
     """
     card = _registry.card(name)
+    if limit is not None and limit < 1:
+        raise ValueError(f"`limit` must be at least 1. Received: limit={limit}")
+    if card.kind == "self_correcting":
+        if dataset not in (None, card.dataset):
+            raise ValueError(
+                f"`dataset` must be left out: '{card.full_name}' is measured on random points. "
+                f"Received: dataset={dataset!r}"
+            )
+        return evaluate_corrected(card, limit=limit, **kwargs)
     model = load(card.full_name, **kwargs)
     source = dataset or card.dataset
     data = gloro_tf.data.load(source, data_dir=data_dir, download=download)
-    if limit is not None and limit < 1:
-        raise ValueError(f"`limit` must be at least 1. Received: limit={limit}")
     x, y = data.x_test[:limit], data.y_test[:limit]
     check_shape(model, x, source)
     results, _ = measure(model, x, y)

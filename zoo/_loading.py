@@ -20,7 +20,8 @@ def load(name, weights="pretrained", **kwargs):
 
     Returns:
         `gloro_tf.GloroModel`, with the radius it was trained for as `epsilon`; for an entry that is
-        a vote of others, a `gloro_tf.ensembles.VotingEnsemble`.
+        a vote of others, a `gloro_tf.ensembles.VotingEnsemble`; for one of kind `self_correcting`, a
+        `keras.Model` whose outputs obey its properties (it has no radius and does not certify).
 
     Raises:
         ValueError: for an unknown name, or files that are not the ones that were published.
@@ -36,6 +37,10 @@ def load(name, weights="pretrained", **kwargs):
             raise ValueError("A folder holds its weights. Received: weights=None with a folder.")
         return gloro_tf.GloroModel.from_preset(name)
     card = _registry.card(name)
+    if card.kind == "self_correcting":
+        from zoo._corrected import load_corrected
+
+        return load_corrected(card, weights, **kwargs)
     if card.members:
         members = [load(member, weights, **kwargs) for member in card.members]
         return vote_of(members, card.epsilon, card.architecture["weights"])

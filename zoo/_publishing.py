@@ -51,7 +51,7 @@ def publish(run, name, *, recipe, summary, paper, hardware, authors, mantissa_bi
             variable.assign(shorten(values, mantissa_bits))
     model.freeze(verbose=1)
     revision = _registry.newest_revision(name) + 1
-    weights = _write(model, f"{name}@{revision}")
+    weights = store(preset.arrays_of(model), f"{name}@{revision}")
     card = Card(
         name=name,
         revision=revision,
@@ -161,10 +161,10 @@ def shorten(values, mantissa_bits):
     return bits.astype("uint32").view("float32").reshape(values.shape)
 
 
-def _write(model, stem):
-    """Writes the weights in parts; returns their names, sizes and hashes."""
+def store(arrays, stem):
+    """Writes `{key: array}` in parts; returns their names, sizes and hashes."""
     folder = _registry.FOLDER / "weights"
-    parts = preset.split(preset.arrays_of(model))
+    parts = preset.split(arrays)
     entries = []
     for number, arrays in enumerate(parts):
         suffix = f".{number}" if len(parts) > 1 else ""

@@ -25,12 +25,14 @@ def _cards(folder):
     return found
 
 
-def names(pattern="*", dataset=None):
+def names(pattern="*", dataset=None, kind="classifier"):
     """Returns the names of the models, in natural order.
 
     Args:
         pattern: str with `*` and `?`, as in a shell.
         dataset: optional str. Only models of this data set.
+        kind: str. `"classifier"` for the models that certify, `"self_correcting"` for networks whose
+            outputs obey properties, `None` for all.
     """
     cards = _cards(CARDS)
     newest = {name: revisions[max(revisions)] for name, revisions in cards.items()}
@@ -38,7 +40,9 @@ def names(pattern="*", dataset=None):
         (
             name
             for name, card in newest.items()
-            if fnmatch.fnmatch(name, pattern) and dataset in (None, card.dataset)
+            if fnmatch.fnmatch(name, pattern)
+            and dataset in (None, card.dataset)
+            and kind in (None, card.kind)
         ),
         key=lambda name: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", name)],
     )
@@ -53,7 +57,7 @@ def card(name):
     plain, at, revision = str(name).partition("@")
     revisions = _cards(CARDS).get(plain)
     if revisions is None:
-        close = difflib.get_close_matches(plain, names(), n=3, cutoff=0.4)
+        close = difflib.get_close_matches(plain, names(kind=None), n=3, cutoff=0.4)
         hint = f" Did you mean {' or '.join(close)}?" if close else ""
         raise ValueError(
             f"`name` must be a model of the zoo; `zoo.list()` lists them. Received: "
