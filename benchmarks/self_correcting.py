@@ -1,11 +1,13 @@
 """Self-correcting networks: exactness, the 45 ACAS Xu networks, overhead, many outputs.
 
 python benchmarks/self_correcting.py --what permutations --sets 5000
-python benchmarks/self_correcting.py --what acas --networks ../shared/data/acasxu/networks.npz
+python benchmarks/self_correcting.py --what acas --networks ../shared/data/acasxu/networks.npz \
+    [--counts=acas.json --minutes=3]    (in parts: the same command goes on where it stopped)
 python benchmarks/self_correcting.py --what overhead,large,memory
 """
 
 import argparse
+import json
 import os
 import pathlib
 import resource
@@ -88,14 +90,14 @@ def in_box(prop, n, seed):
     return np.concatenate(found)
 
 
-def check(model, layer, run, x):
+def check(model, run, x):
     """Counts over points: active, violated before and after, top classes changed."""
     y = outputs_of(model, x, 5, 2**16)
     counts = np.zeros(6, "int64")
     for start in range(0, len(x), 2**16):
         part = slice(start, start + 2**16)
         z, info = run(ops.convert_to_tensor(x[part]), ops.convert_to_tensor(y[part]))
-        _, after = layer([x[part], z], return_info=True)
+        _, after = run(ops.convert_to_tensor(x[part]), z)
         z, before = ops.convert_to_numpy(z), ops.convert_to_numpy(info["violated"])
         changed = z.argmin(1) != y[part].argmin(1)
         counts += [
@@ -109,27 +111,55 @@ def check(model, layer, run, x):
     return counts
 
 
+def acas_network(network):
+    """Counts of one network, `{property or "uniform": counts}`."""
+    model, found = acas_xu.load(network, ARGUMENTS.networks), {}
+    ordering = acas_xu.safe_ordering(network)
+    layer = SelfCorrectingLayer(ordering, on_conflict="keep")
+    run = compiled(lambda x, y: layer([x, y], return_info=True))
+    for number, prop in enumerate(ordering):
+        counts = check(model, run, in_box(prop, ARGUMENTS.points, number))
+        assert counts[0] == ARGUMENTS.points and counts[2] == counts[4] == counts[5] == 0
+        assert prop.name != "phi2" or counts[3] == 0
+        found[prop.name] = counts.tolist()
+    if len(ordering):
+        x = acas_xu.sample(ARGUMENTS.points, seed=int(network.replace("_", "")))
+        found["uniform"] = check(model, run, x).tolist()
+    print(network, "done", flush=True)
+    return found
+
+
+def acas_counts():
+    """Counts of all networks, kept in a file if there is one; `None` where the time is over."""
+    path, started = ARGUMENTS.counts and pathlib.Path(ARGUMENTS.counts), time.monotonic()
+    found = json.loads(path.read_text()) if path and path.exists() else {}
+    for network in acas_xu.NETWORKS:
+        if network not in found and time.monotonic() - started > 60 * ARGUMENTS.minutes:
+            return None
+        if network not in found:
+            found[network] = acas_network(network)
+            if path:
+                path.write_text(json.dumps({"points": ARGUMENTS.points, **found}))
+    if found.get("points", ARGUMENTS.points) != ARGUMENTS.points:
+        raise ValueError(f"`counts` must be of as many points. Received: {found['points']}")
+    return found
+
+
 def acas():
     """Every network and box, and uniform points over all inputs."""
-    rows, uniform, seen = [], np.zeros(6, "int64"), 0
-    totals = np.zeros(6, "int64")
+    found = acas_counts()
+    if found is None:
+        print("Not done yet: the same command goes on.")
+        return
+    rows, totals, uniform, seen = [], np.zeros(6, "int64"), np.zeros(6, "int64"), 0
     for network in acas_xu.NETWORKS:
-        model = acas_xu.load(network, ARGUMENTS.networks)
-        ordering = acas_xu.safe_ordering(network)
-        layer = SelfCorrectingLayer(ordering, on_conflict="keep")
-        run = compiled(lambda x, y, layer=layer: layer([x, y], return_info=True))
-        for number, prop in enumerate(ordering):
-            counts = check(model, layer, run, in_box(prop, ARGUMENTS.points, number))
-            assert counts[0] == ARGUMENTS.points and counts[2] == counts[4] == counts[5] == 0
-            assert prop.name != "phi2" or counts[3] == 0
+        for name, counts in found[network].items():
+            if name == "uniform":
+                uniform, seen = uniform + counts, seen + ARGUMENTS.points
+                continue
             totals += counts
             if counts[1]:
-                rows.append([network, prop.name, *[f"{c:,}" for c in counts[1:4]]])
-        if len(ordering):
-            x = acas_xu.sample(ARGUMENTS.points, seed=int(network.replace("_", "")))
-            uniform += check(model, layer, run, x)
-            seen += len(x)
-        print(network, "done", flush=True)
+                rows.append([network, name, *[f"{c:,}" for c in counts[1:4]]])
     timing.print_table(
         f"Points that violate, of {ARGUMENTS.points:,} in each box; boxes without any are left out "
         f"({totals[0]:,} points in all, {totals[1]:,} violations before, {totals[2]} after; best "
@@ -261,6 +291,8 @@ if __name__ == "__main__":
     parser.add_argument("--sets", type=int, default=5000)
     parser.add_argument("--points", type=int, default=1_000_000)
     parser.add_argument("--networks", default=str(ROOT.parent / "shared/data/acasxu/networks.npz"))
+    parser.add_argument("--counts", default="")
+    parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--case", default="nothing")
     parser.add_argument("--xla", action="store_true")
