@@ -10,6 +10,8 @@ TINY = 1e-300
 def at_least(count, n, p):
     """The probability of at least `count` successes in `n` trials of probability `p`; broadcasts."""
     count, n, p = np.broadcast_arrays(*(np.asarray(a, "float64") for a in (count, n, p)))
+    if not count.size:
+        return np.zeros(count.shape)
     inside = (count > 0) & (count <= n)
     a, b = np.where(inside, count, 1), np.where(inside, n - count + 1, 1)
     return np.where(inside, incomplete_beta(a, b, p), (count <= 0).astype("float64"))

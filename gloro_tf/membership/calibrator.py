@@ -64,7 +64,10 @@ class Calibrator:
         request = _shift(self.precision, odds)
         at, called, hits = counts_above(scores, is_member)
         enough = called >= min(self.min_count, self.count)
-        passes = enough & (at_least(hits, called, request) <= 1 - self.confidence)
+        # A tail below one half needs about the requested share; the others are not computed.
+        near = enough & ((hits + 1 >= called * request) | (self.confidence < 0.5))
+        passes = np.zeros(len(at), bool)
+        passes[near] = at_least(hits[near], called[near], request) <= 1 - self.confidence
         chosen = np.flatnonzero(passes)[-1:]
         self.abstains = not chosen.size
         self.threshold = np.inf if self.abstains else float(at[chosen[0]])
@@ -82,17 +85,18 @@ class Calibrator:
         return np.asarray(scores, "float64") >= self.threshold
 
     def _needed(self, called, hits, request):
-        """The least growth of the calibration set after which some threshold would pass."""
+        """The least calibration points with which the most promising threshold would pass."""
         above = hits / called > request
         if not above.any():
             return np.inf
         called, share = called[above], (hits / called)[above]
-        factors = np.geomspace(1e-3, 1e6, 181)[:, None]
-        grown = np.ceil(called * factors)
-        passes = at_least(np.floor(grown * share), grown, request) <= 1 - self.confidence
-        passes &= grown >= self.min_count
-        least = np.where(passes.any(axis=0), factors[passes.argmax(axis=0), 0], np.inf).min()
-        return float(np.ceil(self.count * least))
+        # By the normal approximation, which threshold passes first if all counts grow alike.
+        first = np.argmin(request * (1 - request) / (share - request) ** 2 / called)
+        factors = np.geomspace(1e-3, 1e4, 141)
+        grown = np.maximum(np.ceil(called[first] * factors), self.min_count)
+        tails = at_least(np.floor(grown * share[first]), grown, request)
+        passes = np.flatnonzero(tails <= 1 - self.confidence)
+        return float(np.ceil(self.count * factors[passes[0]])) if passes.size else np.inf
 
 
 def counts_above(scores, is_member):

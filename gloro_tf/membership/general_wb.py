@@ -130,7 +130,8 @@ class _Sides:
     """Weights and biases of target and proxies at examples, as influences on the class score."""
 
     def __init__(self, cut, proxies):
-        self.cut, self.difference = cut, Difference(cut.top, proxies.models)
+        self.cut, self.proxies = cut, proxies
+        self.difference = Difference(cut.top, proxies.models)
 
     def __call__(self, x, y):
         """`(features, weights, biases)`: `(n, d)`, `(2, n, d)` and `(2, n)` float64."""

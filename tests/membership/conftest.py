@@ -3,18 +3,10 @@
 import types
 
 import keras
-import numpy as np
 import pytest
+from membership_data import blobs
 
 from gloro_tf.membership import MembershipSplit, TrainingRecipe, balanced_masks, fit_proxies
-
-
-def blobs(n, features=20, classes=3, seed=0):
-    """Overlapping normal classes."""
-    rng = np.random.default_rng(seed)
-    y = np.arange(n) % classes
-    x = rng.normal(size=(n, features)) + 0.8 * np.eye(classes, features)[y]
-    return x.astype("float32"), y
 
 
 def build():

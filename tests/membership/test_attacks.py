@@ -3,13 +3,12 @@
 import keras
 import numpy as np
 import pytest
+from membership_data import blobs
 
 from gloro_tf import membership
 from gloro_tf.membership import BayesWB, GeneralWB, LiRA, LossThreshold, Naive, curves
 from gloro_tf.membership._logits import log_softmax, logits_model
 from gloro_tf.membership.lira import lira_scores
-
-from membership_data import blobs
 
 
 def softmax_model(weights, bias):
@@ -125,7 +124,9 @@ def every_attack(case, model, x, y, online_masks):
         "lira": LiRA(model, case.proxies).score(x, y),
         "online": LiRA(model, case.online, online=True).score(x, y, online_masks),
         "rmia": membership.RMIA(model, case.proxies, pool, case.proxies.masks).score(x, y),
-        "rmia online": membership.RMIA(model, case.proxies, pool, online=False, gamma=2).score(x, y),
+        "rmia online": membership.RMIA(model, case.proxies, pool, online=False, gamma=2).score(
+            x, y
+        ),
         "black box": membership.ShadowBlackBox(model).fit(case.proxies, *pool).score(x, y),
     }
 
