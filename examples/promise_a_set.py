@@ -55,10 +55,11 @@ for kind in ("strict", "affinity", "top-2", "top-3"):
 certificate = model.certify(x_test)
 chosen = np.flatnonzero(certificate.strictest > 1)[:10]
 figure, axes = plt.subplots(2, 5, figsize=(7, 3.4), layout="constrained")
+for axis in axes.flat:
+    axis.axis("off")
 for axis, index in zip(axes.flat, chosen):
     members = ", ".join(str(c) for c in np.flatnonzero(certificate.members[index]))
     axis.imshow(x_test[index, :, :, 0], cmap="gray_r")
     axis.set_title(f"{{{members}}}  r = {certificate.radius[index]:.2f}", fontsize=9)
-    axis.axis("off")
 figure.savefig("promised_sets.png", dpi=150)
 print(f"{len(chosen)} images and their promised sets in promised_sets.png")

@@ -92,6 +92,8 @@ def test_the_site_builds_without_a_warning(tmp_path):
     build(tmp_path)
     for page in ("index", "reference/gloro_tf.layers", "examples/certify_digits", "board"):
         assert (tmp_path / f"{page}.html").exists()
+        assert not re.search(r'src="(?:https?:)?//', (tmp_path / f"{page}.html").read_text())
+    assert (tmp_path / "examples" / "certify_digits.py").exists()
     text = (tmp_path / "reference" / "gloro_tf.html").read_text()
     assert 'id="gloro_tf.GloroModel"' in text and 'id="gloro_tf.GloroModel.certify"' in text
 
