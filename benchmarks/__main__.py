@@ -82,6 +82,8 @@ def _parse():
 
 def _command(entry, args):
     """The command line, or why there is none: `(list, None)` or `(None, str)`."""
+    if args.quick and entry.quick is None:
+        return None, "it has no quick form"
     filled = []
     for word in entry.quick if args.quick else entry.full:
         for need in re.findall(r"\{(\w+)\}", word):
@@ -89,8 +91,6 @@ def _command(entry, args):
                 return None, f"it needs --{need}"
             word = word.replace(f"{{{need}}}", getattr(args, need))
         filled.append(word)
-    if args.quick and entry.quick is None:
-        return None, "it has no quick form"
     return [sys.executable, f"benchmarks/{entry.script}", *filled], None
 
 

@@ -33,7 +33,7 @@ PLAN = [
         "relaxed_step.py",
         "top-k and affinity steps against GloroModel",
         (),
-        ("--steps", "3", "--rounds", "2"),
+        None,
     ),
     Entry(
         "certify_overhead.py",

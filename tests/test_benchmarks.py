@@ -50,6 +50,8 @@ def test_it_lists_and_refuses_unknown_names():
 
 def test_what_is_missing_is_left_out_with_the_reason(tmp_path):
     report = tmp_path / "report.md"
+    quick = run("minmax.py", "--quick", "--output", str(report))
+    assert quick.returncode == 0 and "no quick form" in quick.stdout and not report.exists()
     done = run("peer_pypi.py", "--output", str(report))
     assert done.returncode == 0 and "needs --peer_python" in done.stdout and not report.exists()
 
