@@ -13,10 +13,9 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras  # noqa: E402
-
 import gloro_tf  # noqa: E402
 from gloro_tf import audit  # noqa: E402
+from gloro_tf.models.reading import load_model  # noqa: E402
 
 
 def main(arguments=None):
@@ -69,7 +68,7 @@ def _load(path):
             f"`model` must be a .keras file or a folder of a preset. Received: {path!r}, which does "
             "not exist. For a model of the zoo: python -m zoo audit NAME."
         )
-    model = keras.saving.load_model(path, compile=False)
+    model = load_model(path, compile=False)
     if not hasattr(model, "certify"):
         raise ValueError(f"`model` must certify. Received: a {type(model).__name__} in {path!r}.")
     return model

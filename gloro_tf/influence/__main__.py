@@ -14,9 +14,8 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras  # noqa: E402
-
 from gloro_tf import influence  # noqa: E402
+from gloro_tf.models.reading import load_model  # noqa: E402
 
 
 def parser():
@@ -86,7 +85,7 @@ def main():
     args = parser().parse_args()
     if args.command == "train":
         return train(args)
-    trace = influence.LSTMTrace.from_keras(keras.saving.load_model(args.model))
+    trace = influence.LSTMTrace.from_keras(load_model(args.model))
     grammar = influence.AgreementGrammar(args.nouns)
     if trace.vocabulary != len(grammar.words):
         raise SystemExit(f"The model was not trained on {args.nouns} nouns; see --nouns.")

@@ -1,6 +1,5 @@
 """Sets of sentences that ask for the number of a verb, and files that hold them."""
 
-import csv
 import dataclasses
 import pathlib
 
@@ -169,7 +168,7 @@ def _rows(items, places, vocabulary, counterparts):
         if set(item) != {"correct", "wrong"}:
             raise ValueError(f"Item {name!r} must have a correct and a wrong line.")
         (words, condition), (others, _) = item["correct"], item["wrong"]
-        if words[:-1] != others[:-1] or words[-1] == others[-1]:
+        if not words or words[:-1] != others[:-1] or words[-1] == others[-1]:
             raise ValueError(f"The lines of item {name!r} must differ in the last word only.")
         if min(places) < 0 or max(places) >= len(words) - 1:
             raise ValueError(
@@ -190,15 +189,14 @@ def _rows(items, places, vocabulary, counterparts):
 def _items(path, lower):
     """A dict from items to a dict from "correct" and "wrong" to words and condition."""
     items = {}
-    with open(path, encoding="utf-8", newline="") as file:
-        reader = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        for number, line in enumerate(reader, 1):
-            fields = [field.strip() for field in line]
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, 1):
+            fields = [field.strip() for field in line.split("\t")]
             numbers = fields[1].split("_") if len(fields) == 4 else []
             if not numbers or fields[2] not in ("correct", "wrong") or set(numbers) - set(_LETTER):
                 raise ValueError(
                     "A line must hold a sentence, singular or plural (two joined by _), correct or "
-                    f"wrong, and an item, with tabs between. Received: line {number}, {line!r}."
+                    f"wrong, and an item, with tabs between. Received: line {number}, {line[:200]!r}."
                 )
             words = (fields[0].lower() if lower else fields[0]).split()
             item = items.setdefault((fields[3], fields[1]), {})

@@ -26,9 +26,19 @@ def describe(model):
 def rebuild(config):
     """Builds the model that `describe` described, with fresh weights; runs no stored code."""
     try:
-        return keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)
-    except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"The description of the model cannot be read: {error}") from error
+        model = keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)
+    except Exception as error:  # Keras reads trees in many ways
+        reason = str(error).split("\n\n")[0][:500]
+        raise ValueError(
+            f"The description of the model cannot be read ({type(error).__name__}: {reason}). "
+            "Restore it from a copy."
+        ) from error
+    if not hasattr(model, "logits_model"):
+        raise ValueError(
+            "The description must be that of a `GloroModel`. Received: that of a "
+            f"{type(model).__name__}. Restore it from a copy."
+        )
+    return model
 
 
 def arrays_of(model):
@@ -95,7 +105,9 @@ def read_arrays(path):
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             return {key.replace("|", "/"): file[key] for key in file.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
-        raise ValueError(f"'{path}' is no file of weights, or is truncated ({error}).") from error
+        raise ValueError(
+            f"'{path}' is no file of weights, or is truncated ({error}). Restore it from a copy."
+        ) from error
 
 
 def sha256(path):
@@ -140,7 +152,8 @@ def load_preset(folder):
             raise FileNotFoundError(
                 f"`folder` must be a preset. Received: folder='{folder}', which has no {name}."
             )
-    lines = [line.split() for line in (folder / SUMS).read_text().splitlines()]
+    text = (folder / SUMS).read_text(encoding="utf-8", errors="replace")
+    lines = [line.split() for line in text.splitlines()]
     sums = {line[1].removeprefix("*"): line[0] for line in lines if len(line) == 2}
     for name in (CONFIG, WEIGHTS):
         if sha256(folder / name) != sums.get(name):
@@ -149,7 +162,9 @@ def load_preset(folder):
                 "changed or damaged; a certificate would not hold. Restore it."
             )
     try:
-        config = json.loads((folder / CONFIG).read_text())
-    except ValueError as error:
-        raise ValueError(f"'{folder / CONFIG}' is not JSON: {error}") from error
-    return set_arrays(rebuild(config), read_arrays(folder / WEIGHTS))
+        model = rebuild(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"'{folder / CONFIG}' does not describe a model: {error} Restore it from a copy."
+        ) from error
+    return set_arrays(model, read_arrays(folder / WEIGHTS))

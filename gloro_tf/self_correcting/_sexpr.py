@@ -4,6 +4,8 @@ import re
 
 _TOKEN = re.compile(r"\s*(?:;[^\n]*|(?P<token>[()]|[^\s();\[\]]+(?:\s*\[[^\]]*\])?|\[[^\]]*\]))")
 
+DEEPEST = 100
+
 
 def parse(text):
     """Nested lists of strings, one for each command.
@@ -18,10 +20,12 @@ def parse(text):
         position = match.end()
         token = match["token"]
         if token == "(":
+            if len(stack) > DEEPEST:
+                raise ValueError(f"Brackets must be nested at most {DEEPEST} deep.")
             stack.append([])
         elif token == ")":
             if len(stack) == 1:
-                raise ValueError("A ')' has no '('.")
+                raise ValueError("A ')' has no '('. Close each bracket once.")
             done = stack.pop()
             stack[-1].append(done)
         elif token:

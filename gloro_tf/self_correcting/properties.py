@@ -171,8 +171,18 @@ class SafeOrdering:
                 text = file.read()
         try:
             return cls.from_config(json.loads(text))
-        except (AttributeError, KeyError, TypeError) as error:
-            raise ValueError(f"The text does not hold a `SafeOrdering`: {error!r}") from error
+        except (
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            ArithmeticError,
+            RecursionError,
+        ) as error:
+            raise ValueError(
+                f"The text does not hold a `SafeOrdering` ({type(error).__name__}: {error}). Write it "
+                "with `to_json`."
+            ) from error
 
     def get_config(self):
         return {

@@ -90,6 +90,8 @@ def _declarations(commands):
 def _variable(token):
     """`("X", 3)` of `X_3` or `X[3]`, else `None`."""
     found = isinstance(token, str) and _NAME.fullmatch(token)
+    if found and len(found[2] or found[3]) > 6:
+        raise ValueError(f"An index must have at most 6 digits. Received: {token[:40]}")
     return found and (found[1], int(found[2] or found[3]))
 
 

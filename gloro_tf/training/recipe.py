@@ -76,11 +76,13 @@ class Recipe:
             kinds = (int, float) if field.type is float else field.type
             right = isinstance(value, kinds) and not isinstance(value, bool)
             _require(right, field.name, value, f"of type {field.type.__name__}")
+            if field.type is int:
+                _require(value < 2**31, field.name, value, "below 2**31")
         for field in ("epochs", "batch_size"):
             _require(getattr(self, field) >= 1, field, getattr(self, field), "at least 1")
         for field in ("epsilon", "learning_rate"):
             value = getattr(self, field)
-            _require(0 < value < math.inf, field, value, "positive and finite")
+            _require(1e-37 < value < 1e38, field, value, "positive and finite, in float32 too")
         for field in ("clip_norm", "weight_decay", "image_size", "seed", "power_iterations"):
             _require(getattr(self, field) >= 0, field, getattr(self, field), "at least 0")
         for field in ("clip_norm", "weight_decay"):
@@ -114,12 +116,9 @@ class Recipe:
             name: a path that ends in `.py`.
         """
         path = pathlib.Path(name)
-        if not path.exists():
+        if not path.is_file():
             raise FileNotFoundError(f"`recipe` must be a file. Received: recipe={str(path)!r}")
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        recipe = getattr(module, "RECIPE", None)
+        recipe = getattr(_executed(path), "RECIPE", None)
         if not isinstance(recipe, cls):
             raise ValueError(
                 f"`recipe` must be a file that sets RECIPE to a `gloro_tf.training.Recipe`. "
@@ -135,6 +134,20 @@ class Recipe:
         if self.ema:
             kwargs |= {"use_ema": True, "ema_momentum": self.ema}
         return OPTIMIZERS[self.optimizer](self.learning_rate, **kwargs)
+
+
+def _executed(path):
+    """The module that a file is; what goes wrong in it is an error that names the file."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ValueError(
+            f"`recipe` must be a Python file that runs. Received: recipe={str(path)!r}, which ends "
+            f"with {type(error).__name__}: {error}. Mend that file."
+        ) from error
+    return module
 
 
 def _require(condition, field, value, must, hint=""):
