@@ -64,7 +64,7 @@ def _fraction(a, b, p):
             d, c = (np.where(np.abs(v) < TINY, TINY, v) for v in (d, c))
             d = 1 / d
             value = value * d * c
-        if np.all(np.abs(d * c - 1) < 1e-15):
+        if np.all(np.abs(d * c - 1) < 1e-13):
             break
     return value
 

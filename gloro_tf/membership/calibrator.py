@@ -28,8 +28,8 @@ class Calibrator:
         threshold: float; infinite where it abstains.
         abstains: bool.
         bound: float. The bound on the precision at the threshold; NaN where it abstains.
-        needed: number of calibration points, of the present share of members, that the precision
-            seen would need to be certain of the request; infinite if it is seen nowhere.
+        needed: number of calibration points, of the present share of members, with which it would
+            not abstain if the precision seen is right; infinite if it is seen nowhere.
 
     Example:
 
@@ -75,7 +75,9 @@ class Calibrator:
         if not self.abstains:
             lower = clopper_pearson(hits[chosen[0]], called[chosen[0]], self.confidence)[0]
             self.bound = float(_shift(lower, 1 / odds))
-        self.needed = self._needed(called[enough], hits[enough], request)
+        self.needed = float(self.count)
+        if self.abstains:
+            self.needed = self._needed(called[enough], hits[enough], request)
         return self
 
     def predict(self, scores):

@@ -19,7 +19,7 @@ class RMIA(Reference):
         references: `References` of the same recipe.
         population: `(x, y)` of the population, no members; the attacker's data will do.
         population_inside: optional `(k, m)` bools: which reference saw whom of the population.
-            Those that saw an example are left out of its average.
+            Those that saw an example are left out of its average; one that all saw is left out.
         gamma, a: floats.
         online: bool. Whether the references saw the very examples half of the time.
 
@@ -45,6 +45,11 @@ class RMIA(Reference):
             )
         self.gamma, self.a, self.online = gamma, a, online
         logits, others, y = self._both(*population)
+        if population_inside is not None:
+            inside = check_inside(population_inside, others[..., 0])
+            kept = ~inside.all(axis=0)
+            logits, others, y = logits[kept], others[:, kept], y[kept]
+            population_inside = inside[:, kept]
         self._population = log_ratios(logits, others, y, population_inside, a)
 
     def score(self, x, y, inside=None):
