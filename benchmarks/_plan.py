@@ -93,6 +93,14 @@ PLAN = [
         ("--rounds", "1"),
     ),
     Entry("influence_paths.py, trained", "small language models", ("--train",), None),
+    Entry("membership.py", "membership attacks on overfit digits", (), ("--splits", "1")),
+    Entry("membership.py, privacy", "attacks and private training", ("--part", "privacy"), None),
+    Entry(
+        "membership.py, certified",
+        "certified against plain training",
+        ("--part", "certified"),
+        None,
+    ),
     Entry(
         "capacity.py",
         "tightness by width, depth and activation",
