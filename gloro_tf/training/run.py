@@ -94,7 +94,7 @@ def run(
         if verbose:
             print(f"{seconds:.1f} s an epoch: {recipe.epochs} epochs fit {time_budget:g} minutes.")
     make_deterministic(recipe.seed)
-    with workers.together(), where:
+    with workers.together(), where, folder:
         how = _How(mixed_precision, resident, checkpoint_seconds, verbose * workers.is_chief)
         model = _train(recipe, dataset, folder, how, workers)
     if not workers.is_chief:

@@ -1,11 +1,13 @@
 """A run's folder: which recipe it belongs to, and what of it is already there."""
 
+import contextlib
 import json
 import os
 import pathlib
+import weakref
 import zlib
 
-import keras
+from gloro_tf.models import reading
 
 
 class Workdir:
@@ -28,6 +30,7 @@ class Workdir:
         self.stamp = self.path / "recipe.json"
         self.checkpoint = self.path / "checkpoint.keras"
         self.seconds_file = self.path / "seconds.json"
+        self._held = None
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"`workdir` must be a folder. Received: the file '{self.path}'.")
         if self.stamp.exists():
@@ -61,10 +64,53 @@ class Workdir:
             )
 
     def claim(self):
-        """Creates the folder and says in it whose it is."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        """Creates the folder, says in it whose it is, and keeps other processes out.
+
+        Raises:
+            OSError: if it cannot be written.
+            ValueError: if another process is training there.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock()
+        except OSError as error:
+            raise _unwritten(self.path, error) from error
         if not self.stamp.exists():
             write_text(self.stamp, json.dumps(self.choices, indent=1))
+
+    def _lock(self):
+        """Holds a lock of the operating system, which ends with the process however it ends."""
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            return
+        if self._held is not None:
+            return
+        held = os.open(self.path / ".part-lock", os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(held)
+            raise ValueError(
+                "`workdir` must be of one run at a time. Received: another process (or run) is "
+                f"training in '{self.path}'. Nothing was changed. Wait for it, or pass another "
+                "--workdir."
+            ) from None
+        except OSError:
+            pass  # a file system without locks
+        self._held = weakref.finalize(self, os.close, held)
+
+    def release(self):
+        """Lets other processes in."""
+        if self._held is not None:
+            self._held()
+            self._held = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.release()
 
     def digest(self):
         """The choices as one int32, to compare between workers."""
@@ -85,24 +131,40 @@ def is_part(path):
 
 def save_model(model, path):
     """Saves a model so that a crash leaves either the old file or the new one."""
-    part = path.with_name(f".part-{path.name}")
-    model.save(part)
-    os.replace(part, path)
+    with _in_one_step(path) as part:
+        model.save(part)
 
 
 def write_text(path, text):
     """Writes a text file in one step."""
+    with _in_one_step(path) as part:
+        part.write_text(text)
+
+
+@contextlib.contextmanager
+def _in_one_step(path):
+    """A file beside `path` that replaces it when the block ends well, and goes away if not."""
     part = path.with_name(f".part-{path.name}")
-    part.write_text(text)
-    os.replace(part, path)
+    try:
+        yield part
+        os.replace(part, path)
+    except OSError as error:
+        raise _unwritten(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def _unwritten(path, error):
+    return OSError(
+        f"'{path}' cannot be written ({error}). Nothing that was there is lost. Make free space or "
+        "give write access and run the same command again, or pass another --workdir."
+    )
 
 
 def load_model(path):
     """Loads a saved model; a damaged file gets an error that says what to do."""
     try:
-        return keras.saving.load_model(path)
-    except Exception as error:  # zip, HDF5 and JSON readers fail in many ways
-        raise ValueError(
-            f"'{path}' cannot be read; it may be truncated ({error}). Delete that file to start "
-            "the run again, or restore it from a copy. Nothing was changed."
-        ) from error
+        return reading.load_model(path)
+    except ValueError as error:
+        raise ValueError(f"{error} Delete that file to start the run again.") from error

@@ -9,7 +9,9 @@ from gloro_tf.training.workdir import Workdir, load_model, save_model, write_tex
 
 
 def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """Every file but the lock."""
+    files = (path for path in folder.iterdir() if path.name != ".part-lock")
+    return {path.name: path.read_bytes() for path in files}
 
 
 def test_opening_changes_nothing_and_claiming_says_whose_it_is(tmp_path):
@@ -17,6 +19,7 @@ def test_opening_changes_nothing_and_claiming_says_whose_it_is(tmp_path):
     assert not (tmp_path / "a").exists()
     folder.claim()
     assert json.loads((tmp_path / "a/b/recipe.json").read_text()) == {"epochs": 3}
+    folder.release()
     Workdir(tmp_path / "a" / "b", {"epochs": 3}).claim()
     assert folder.seconds() == 0.0
 
