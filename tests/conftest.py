@@ -1,6 +1,8 @@
 """Fixtures for the whole suite."""
 
+import importlib.util
 import os
+import pathlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -9,6 +11,8 @@ import keras  # noqa: E402
 import pytest  # noqa: E402
 
 import gloro_tf  # noqa: E402
+
+ROOT = pathlib.Path(__file__).parents[1]
 
 
 def has_float64():
@@ -31,6 +35,15 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(autouse=True)
 def seed():
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(scope="session")
+def train_py():
+    """The module `train.py`; its flags can be defined once in a process."""
+    spec = importlib.util.spec_from_file_location("train_py", ROOT / "train.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

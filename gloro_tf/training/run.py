@@ -74,6 +74,11 @@ def run(
     started = time.monotonic()
     extra = {"mixed_precision": mixed_precision, "resident": resident, "time_budget": time_budget}
     extra = {name: value for name, value in extra.items() if value}
+    if not 0 <= checkpoint_seconds < math.inf:
+        raise ValueError(
+            "`checkpoint_seconds` must be finite and not negative. Received: "
+            f"checkpoint_seconds={checkpoint_seconds}. Pass 0 to save after every epoch."
+        )
     if resident:
         check_resident(recipe)
     if time_budget is not None:

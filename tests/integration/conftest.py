@@ -1,15 +1,11 @@
 """A finished run, and the command line in this process."""
 
-import importlib.util
-import pathlib
-
 import pytest
 from absl import flags
 from absl.testing import flagsaver
 
 from gloro_tf.training import Recipe, run
 
-ROOT = pathlib.Path(__file__).parents[2]
 TINY = Recipe(model="cholesky_mlp.1x16", loss="emma.0.25", epochs=3, batch_size=256)
 
 
@@ -18,15 +14,6 @@ def finished(tmp_path_factory):
     """`(folder, report)` of a finished run of `TINY`. Leave the folder as it is."""
     folder = tmp_path_factory.mktemp("finished") / "run"
     return folder, run(TINY, folder, checkpoint_seconds=0, verbose=0)
-
-
-@pytest.fixture(scope="session")
-def train_py():
-    """The module `train.py`."""
-    spec = importlib.util.spec_from_file_location("train_py", ROOT / "train.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
