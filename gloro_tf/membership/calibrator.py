@@ -27,7 +27,6 @@ class Calibrator:
     Attributes:
         threshold: float; infinite where it abstains.
         abstains: bool.
-        bound: float. The bound on the precision at the threshold; NaN where it abstains.
         needed: number of calibration points, of the present share of members, with which it would
             not abstain if the precision seen is right; infinite if it is seen nowhere.
 
@@ -71,14 +70,20 @@ class Calibrator:
         chosen = np.flatnonzero(passes)[-1:]
         self.abstains = not chosen.size
         self.threshold = np.inf if self.abstains else float(at[chosen[0]])
-        self.bound = np.nan
-        if not self.abstains:
-            lower = clopper_pearson(hits[chosen[0]], called[chosen[0]], self.confidence)[0]
-            self.bound = float(_shift(lower, 1 / odds))
+        self._decision = hits[chosen], called[chosen], odds
         self.needed = float(self.count)
         if self.abstains:
             self.needed = self._needed(called[enough], hits[enough], request)
         return self
+
+    @property
+    def bound(self):
+        """The lower bound on the precision at the threshold; NaN where it abstains."""
+        hits, called, odds = self._decision
+        if self.abstains:
+            return np.nan
+        lower = clopper_pearson(hits, called, self.confidence)[0][0]
+        return float(_shift(lower, 1 / odds))
 
     def predict(self, scores):
         """`(n,)` bools: who is called a member."""
