@@ -28,7 +28,9 @@ SAFE = STATUSES.index("already safe")
 
 def parts(card, weights="pretrained", **kwargs):
     """The network of an entry and the properties that its outputs are made to obey."""
-    network, properties = (preset.rebuild(card.architecture[k]) for k in ("config", "properties"))
+    network, properties = (
+        preset.rebuild(card.architecture[k], certified=False) for k in ("config", "properties")
+    )
     if weights is not None:
         arrays = {}
         for path in fetch(card.full_name, **kwargs):

@@ -23,8 +23,11 @@ def describe(model):
     return config
 
 
-def rebuild(config):
-    """Builds the model that `describe` described, with fresh weights; runs no stored code."""
+def rebuild(config, certified=True):
+    """Builds the model that `describe` described, with fresh weights; runs no stored code.
+
+    With `certified`, anything but a `GloroModel` is refused.
+    """
     try:
         model = keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)
     except Exception as error:  # Keras reads trees in many ways
@@ -33,7 +36,7 @@ def rebuild(config):
             f"The description of the model cannot be read ({type(error).__name__}: {reason}). "
             "Restore it from a copy."
         ) from error
-    if not hasattr(model, "logits_model"):
+    if certified and not hasattr(model, "logits_model"):
         raise ValueError(
             "The description must be that of a `GloroModel`. Received: that of a "
             f"{type(model).__name__}. Restore it from a copy."
