@@ -9,6 +9,8 @@ import zlib
 
 from gloro_tf.models import reading
 
+LOCK = ".lock"
+
 
 class Workdir:
     """The folder of one run, bound to one recipe.
@@ -86,7 +88,7 @@ class Workdir:
             return
         if self._held is not None:
             return
-        held = os.open(self.path / ".part-lock", os.O_RDWR | os.O_CREAT)
+        held = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -126,7 +128,7 @@ class Workdir:
 
 def is_part(path):
     """Whether a file is what a killed process left of one that it was writing."""
-    return path.name.startswith(".part-")
+    return path.name == LOCK or path.name.startswith(".part-")
 
 
 def save_model(model, path):

@@ -10,7 +10,7 @@ from gloro_tf.training.workdir import Workdir, load_model, save_model, write_tex
 
 def contents(folder):
     """Every file but the lock."""
-    files = (path for path in folder.iterdir() if path.name != ".part-lock")
+    files = (path for path in folder.iterdir() if path.name != ".lock")
     return {path.name: path.read_bytes() for path in files}
 
 
