@@ -34,6 +34,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--part", choices=("attacks", "privacy", "certified"), default="attacks")
     parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=4, help="of general-wb; 0 leaves it out")
     parser.add_argument("--art_python", default="", help="an interpreter with ART 1.20.1")
     parser.add_argument("--dataset", default="digits")
     parser.add_argument("--data_dir", default=None)
@@ -83,7 +84,7 @@ def attacks(args):
     for seed in range(args.splits):
         split = membership.MembershipSplit(len(x), members=MEMBERS, nonmembers=MEMBERS, seed=seed)
         model = recipe.train(x[split.members], y[split.members], seed=100 + seed)
-        suite = Suite(recipe, x, y, split, 16, 32, 4, (1,), seed)
+        suite = Suite(recipe, x, y, split, 16, 32, args.rounds, (1,), seed)
         scores = suite.attacks(model)
         if args.art_python:
             scores |= art_scores(args.art_python, suite, model)
@@ -97,6 +98,7 @@ def attacks(args):
             hits = (np.nan, 0) if fixed is None else (fixed.precision * fixed.called, fixed.called)
             figures = found.auc, found.advantage, found.top_precision, *hits
             rows.setdefault(name, []).append(figures)
+        print(f"target {seed + 1} of {args.splits}", flush=True)
     table = []
     for name, values in rows.items():
         values = np.array(values)
