@@ -35,6 +35,7 @@ def parse():
     parser.add_argument("--part", choices=("attacks", "privacy", "certified"), default="attacks")
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=4, help="of general-wb; 0 leaves it out")
+    parser.add_argument("--standardise", action="store_true", help="inputs, by the attacker's part")
     parser.add_argument("--art_python", default="", help="an interpreter with ART 1.20.1")
     parser.add_argument("--dataset", default="digits")
     parser.add_argument("--data_dir", default=None)
@@ -78,11 +79,14 @@ def art_scores(python, suite, model):
 def attacks(args):
     from gloro_tf.membership._suite import Suite
 
-    x, y = all_images("digits", None)
+    images, y = all_images("digits", None)
     recipe = membership.TrainingRecipe(mlp, epochs=300, batch_size=10_000, optimizer=ADAM)
     rows, gaps = {}, []
     for seed in range(args.splits):
-        split = membership.MembershipSplit(len(x), members=MEMBERS, nonmembers=MEMBERS, seed=seed)
+        split = membership.MembershipSplit(len(y), members=MEMBERS, nonmembers=MEMBERS, seed=seed)
+        x, known = images, images[split.attacker]
+        if args.standardise:
+            x = (x - known.mean(axis=0)) / (known.std(axis=0) + 1e-6)
         model = recipe.train(x[split.members], y[split.members], seed=100 + seed)
         suite = Suite(recipe, x, y, split, 16, 32, args.rounds, (1,), seed)
         scores = suite.attacks(model)
