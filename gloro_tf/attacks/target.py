@@ -15,6 +15,8 @@ class Target:
         model: a `keras.Model` of logits, or a model that certifies. A `GloroModel` is attacked in its
             `logits_model`; an ensemble along the mean log-probabilities of its members, any other
             along its scores without bottom, and both are decided by their own `certify`.
+            The search ends where those margins turn, which may be before the decision does: against
+            an ensemble attacks find less than there is, and `BoundaryDistance` little.
         batch_size: int.
     """
 
