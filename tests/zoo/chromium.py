@@ -93,6 +93,12 @@ class Page:
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
+    def expect(self, code, value=True):
+        """Asserts the value of an expression, which may follow an input event some time later."""
+        deadline = time.monotonic() + TIMEOUT / 4
+        while (found := self.evaluate(code)) != value:
+            assert time.monotonic() < deadline, f"{code} is {found}, not {value}"
+
     def press(self, key, code=0, text=None):
         """One key down and up."""
         common = {"key": key, "code": key, "windowsVirtualKeyCode": code}

@@ -192,12 +192,14 @@ def test_sorting_by_mouse_and_keyboard(opened):
     page.move("#board .col-clean button", click=True)
     clean = {c.full_name: c.result()["clean_accuracy"] for c in _board.measured()}
     best_first = sorted(order, key=lambda name: -clean[name])
-    assert page.evaluate(NAMES) == best_first != order
+    assert best_first != order
+    page.expect(NAMES, best_first)
     state = "document.querySelector('#board .col-clean').getAttribute('aria-sort')"
-    assert page.evaluate(state) == "descending"
+    page.expect(state, "descending")
     page.evaluate("document.querySelector('#board .col-clean button').focus()")
     page.press("Enter", 13, "\r")
-    assert page.evaluate(NAMES) == best_first[::-1] and page.evaluate(state) == "ascending"
+    page.expect(NAMES, best_first[::-1])
+    page.expect(state, "ascending")
     assert "Clean, ascending" in page.evaluate("document.getElementById('said').textContent")
 
 
@@ -206,17 +208,17 @@ def test_filtering_ranks_as_the_leaderboard_does(opened):
     page = opened(1440)
     page.move("input[value=mnist] + span", click=True)
     rows = zoo.leaderboard("mnist", format="rows")
-    assert page.evaluate(NAMES) == [row["model"] for row in rows]
+    page.expect(NAMES, [row["model"] for row in rows])
     shown = "[...document.querySelectorAll('figure')].filter(f => !f.hidden).length"
-    assert page.evaluate(shown) == 1
+    page.expect(shown, 1)
     page.evaluate(
         "(r => { r.value = '1.58'; r.dispatchEvent(new Event('change')) })"
         "(document.getElementById('radius'))"
     )
     rows = zoo.leaderboard("mnist", 1.58, format="rows")
-    assert page.evaluate(NAMES) == [row["model"] for row in rows]
+    page.expect(NAMES, [row["model"] for row in rows])
     first = "document.querySelector('#board tbody tr:not([hidden]) .col-bound').textContent"
-    assert page.evaluate(first) == f"{rows[0]['VRA']:.2%}"
+    page.expect(first, f"{rows[0]['VRA']:.2%}")
 
 
 @needs_chromium
@@ -224,12 +226,12 @@ def test_rows_show_their_curves_and_their_cards(opened):
     page = opened(1440)
     lit = "[...document.querySelectorAll('.curve.on')].map(c => c.dataset.model)"
     page.move("tr[data-model='convnet_2c2f.mnist@1'] .col-clean")
-    assert page.evaluate(lit) == ["convnet_2c2f.mnist@1"]
+    page.expect(lit, ["convnet_2c2f.mnist@1"])
     page.evaluate("document.querySelector(\"tr[data-model='vote_of_three.mnist@1'] a\").focus()")
-    assert page.evaluate(lit) == ["vote_of_three.mnist@1"]
+    page.expect(lit, ["vote_of_three.mnist@1"])
     page.press("Enter", 13, "\r")
     card = "document.getElementById('card-vote_of_three.mnist@1').open"
-    assert page.evaluate(card)
+    page.expect(card)
     styles = (
         "['bound', 'estimate'].map(c => getComputedStyle(document.querySelector('.curve .' + c))"
     )
