@@ -7,7 +7,7 @@ from gloro_tf.attacks.objectives import targeted_margin
 from gloro_tf.attacks.target import Target
 from gloro_tf.models.certificate import full_precision
 
-BACK, TOWARDS, BEYOND = 0.9, 0.1, 1.05
+BACK, TOWARDS, BEYOND, AHEAD = 0.9, 0.1, 1.05, 1.5
 
 
 class BoundaryDistance(Attack):
@@ -57,16 +57,24 @@ class BoundaryDistance(Attack):
                 points = centre.astype("float32")
                 if restart:
                     points = ball.project(ball.sample(task.rng))
+                level, crossed = np.zeros(len(points)), np.zeros(len(points), "bool")
                 for _ in range(self.steps):
-                    points, crossed = self._walk(task, rival, points, best, nearest)
+                    points, crossed = self._walk(task, rival, points, crossed, level, best, nearest)
                     points[crossed] = centre[crossed] + BACK * (points - centre)[crossed]
         return self._bisect(task, best, nearest)
 
-    def _walk(self, task, rival, points, best, nearest):
-        """One step for each row; records and returns which points are beyond the boundary."""
+    def _walk(self, task, rival, points, crossed, level, best, nearest):
+        """One step for each row; records and returns which points are beyond the boundary.
+
+        The plane is where the margin is `level`: 0, but of an ensemble's mean as much as it takes
+        for the answer to follow.
+        """
         values, slope = task.target.gradient(targeted_margin)(points, task.y, rival)
         centre, slope = task.ball.centre, slope.astype("float64")
         values = values.astype("float64")
+        behind = ~crossed & (values > level)
+        level[behind], level[crossed] = AHEAD * values[behind], level[crossed] / AHEAD
+        values -= level
         inner = np.sum((slope * (centre - points)).reshape(len(points), -1), axis=1)
         from_centre = self._onto(centre, values + inner, slope)
         from_points = self._onto(points, values, slope)

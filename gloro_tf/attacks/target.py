@@ -15,8 +15,6 @@ class Target:
         model: a `keras.Model` of logits, or a model that certifies. A `GloroModel` is attacked in its
             `logits_model`; an ensemble along the mean log-probabilities of its members, any other
             along its scores without bottom, and both are decided by their own `certify`.
-            The search ends where those margins turn, which may be before the decision does: against
-            an ensemble attacks find less than there is, and `BoundaryDistance` little.
         batch_size: int.
     """
 
@@ -47,7 +45,10 @@ class Target:
         def both(given):
             logits = self.net(given[0], training=False)
             finite = ops.all(ops.isfinite(logits), axis=-1)
-            return [logits, ops.where(finite, margin(logits, given[1], None), np.inf)]
+            values = margin(logits, given[1], None)
+            if hasattr(model, "answers"):
+                values = _signed(values, model.answers(given[0]) != given[1])
+            return [logits, ops.where(finite, values, np.inf)]
 
         run = compiled(both, variables)
         self._run = lambda x, y: run([tensor(x), ops.convert_to_tensor(y, dtype="int32")])
@@ -75,21 +76,32 @@ class Target:
         return self._gradients[objective]
 
     def margins(self, x, y):
-        """The best rival's logit above that of `y`, `(n,)`; infinite where a logit is not finite."""
+        """The best rival's logit above that of `y`, `(n,)`; infinite where a logit is not finite.
+
+        Positive if and only if the label is not `y`: where an ensemble answers, whose members' mean
+        may have another winner, the sign is its answer's, and the order within a sign the mean's.
+        """
         return ops.convert_to_numpy(self._run(x, y)[1])
 
     def labels(self, x):
         """What the model answers, `(n,)` int64; -1 where it gives no finite logits."""
         if self._decides:
-            return np.asarray(self._model.certify(x, self.batch_size).label)
+            answers = np.asarray(self._model.certify(x, self.batch_size).label)
         found = np.full(len(x), -1, "int64")
         size = self.batch_size
         for start in range(0, len(x), size):
             rows = np.resize(np.arange(start, min(start + size, len(x))), size)
             logits = self.logits(x[rows])
-            finite = np.isfinite(logits).all(axis=1)
-            found[rows] = np.where(finite, logits.argmax(axis=1), -1)
+            label = answers[rows] if self._decides else logits.argmax(axis=1)
+            found[rows] = np.where(np.isfinite(logits).all(axis=1), label, -1)
         return found
+
+
+def _signed(values, positive):
+    """Values with another sign: of one sign in the same order, none of them zero."""
+    least = np.finfo("float32").tiny
+    above, below = (ops.maximum(ops.softplus(v), least) for v in (values, -values))
+    return ops.where(positive, above, -below)
 
 
 class _Mean:

@@ -106,6 +106,10 @@ class CertifiedEnsemble(Ensemble):
         certified = [ops.max(o[:, :-1], axis=-1) > o[:, -1] for o in outputs]
         return ops.stack(labels), ops.stack(certified)
 
+    def answers(self, inputs):
+        """The labels of a batch, an int32 tensor, as part of a compiled program."""
+        raise NotImplementedError
+
     def member_radii(self, x, batch_size=256):
         """`(labels, radii)` of the members, `(members, n)` NumPy arrays."""
         self.check_ready()

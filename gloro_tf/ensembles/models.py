@@ -38,9 +38,15 @@ class VotingEnsemble(CertifiedEnsemble):
         super().__init__(models, **kwargs)
         self.weights_of_votes = check_weights(weights, len(self.members))
 
+    def answers(self, inputs):
+        labels, _ = self._tables(inputs)
+        rows = ops.one_hot(labels, self.num_classes, dtype="float32")
+        votes = ops.sum(self._columns()[..., None] * rows, axis=0)
+        return ops.cast(ops.argmax(votes, axis=-1), "int32")
+
     def call(self, inputs, training=False):
         labels, certified = self._tables(inputs)
-        weights = ops.convert_to_tensor(self.weights_of_votes[:, None].astype("float32"))
+        weights = self._columns()
         sure = weights * ops.cast(certified, "float32")
         rows = ops.one_hot(labels, self.num_classes, dtype="float32")
         votes = ops.sum(weights[..., None] * rows, axis=0)
@@ -50,6 +56,9 @@ class VotingEnsemble(CertifiedEnsemble):
         rival = ops.max(ops.where(winner, -np.inf, support), axis=-1)
         margin = own - rival - ops.sum(weights - sure, axis=0)
         return decided(votes, margin > SLACK * float(self.weights_of_votes.sum()))
+
+    def _columns(self):
+        return ops.convert_to_tensor(self.weights_of_votes[:, None].astype("float32"))
 
     def combine(self, labels, radii):
         return vote_radius(labels, radii, self.num_classes, self.weights_of_votes)
@@ -93,14 +102,19 @@ class CascadeEnsemble(CertifiedEnsemble):
         note = ", UNSOUND as published" if self.certificate == "claimed" else ""
         return f"<CascadeEnsemble of {len(self.members)}, certificate={self.certificate!r}{note}>"
 
+    def answers(self, inputs):
+        return self._answers(*self._tables(inputs))
+
+    def _answers(self, labels, certified):
+        first = ops.cast(ops.argmax(ops.cast(certified, "int32"), axis=0), "int32")
+        asked = ops.where(ops.any(certified, axis=0), first, len(self.members) - 1)
+        return ops.take_along_axis(labels, asked[None], axis=0)[0]
+
     def call(self, inputs, training=False):
         self._check_scores()
         labels, certified = self._tables(inputs)
-        answered = ops.any(certified, axis=0)
-        first = ops.argmax(ops.cast(certified, "int32"), axis=0)
-        asked = ops.where(answered, ops.cast(first, "int32"), len(self.members) - 1)
-        label = ops.take_along_axis(labels, asked[None], axis=0)[0]
-        holds = answered
+        label = self._answers(labels, certified)
+        holds = ops.any(certified, axis=0)
         if self.certificate == "sound":
             holds = ops.logical_and(ops.all(labels == labels[:1], axis=0), certified[-1])
         return decided(ops.one_hot(label, self.num_classes, dtype="float32"), holds)

@@ -6,6 +6,7 @@ import pytest
 
 import gloro_tf
 from gloro_tf.attacks import APGD, PGD, BoundaryDistance, Square, WorstOf, standard
+from gloro_tf.attacks.target import Target
 
 ATTACKS = {
     "pgd": lambda **k: PGD(steps=40, restarts=1, targets=3, **k),
@@ -223,3 +224,45 @@ def test_bounds_that_float32_rounds_are_met():
     y = np.asarray(net.predict(x, verbose=0)).argmax(axis=1)
     points = PGD(steps=3, bounds=(-0.3, 0.3), batch_size=4)(net, x, y, 5.0).points
     assert np.abs(points).max() == np.float32(0.3)
+
+
+@pytest.fixture(scope="module")
+def small_members():
+    members = []
+    for seed in range(3):
+        keras.utils.set_random_seed(seed)
+        net = gloro_tf.models.CholeskyMLP(1, 8, (4, 4, 1), 4, name=f"net_{seed}")
+        members.append(gloro_tf.GloroModel(model=net, epsilon=0.05, name=f"m{seed}").freeze())
+    return members
+
+
+def test_attacks_on_a_vote_go_by_its_decision(small_members):
+    """The mean of the members is climbed, but a point is found when the vote has changed."""
+    vote = gloro_tf.ensembles.VotingEnsemble(small_members)
+    x = np.random.default_rng(1).random((60, 4, 4, 1)).astype("float32")
+    label = vote.certify(x).label
+    broken = {
+        size: PGD(steps=10, restarts=3, batch_size=size, bounds=None)(vote, x, label, 0.5).broken
+        for size in (4, 60)
+    }
+    # Batches only draw other starts; stopping at the mean's boundary lost a third of the points.
+    assert abs(int(broken[4].sum()) - int(broken[60].sum())) <= 3
+    nearest = BoundaryDistance(steps=20, batch_size=60, bounds=None).nearest(vote, x, label)
+    assert np.isfinite(nearest.distance).mean() > 0.9
+    assert (nearest.distance < 0.5).sum() > 0.75 * broken[60].sum()
+    assert (vote.certify(nearest.points).label != label)[nearest.broken].all()
+
+
+def test_attacks_on_a_cascade_go_by_its_decision(small_members):
+    cascade = gloro_tf.ensembles.CascadeEnsemble(small_members, certificate="lipschitz")
+    x = np.random.default_rng(1).random((40, 4, 4, 1)).astype("float32")
+    label = cascade.certify(x).label
+    found = PGD(steps=10, restarts=2, batch_size=40, bounds=None)(cascade, x, label, 0.5)
+    assert found.broken.mean() > 0.3
+    assert np.array_equal(cascade.certify(found.points).label != label, found.broken)
+
+
+def test_an_ensemble_without_finite_logits_gives_no_label(small_members):
+    vote = gloro_tf.ensembles.VotingEnsemble(small_members)
+    x = np.full((2, 4, 4, 1), [[[[0.5]]], [[[3e38]]]], "float32") * np.float32(1.0)
+    assert np.array_equal(Target(vote, 2).labels(x) == -1, [False, True])
