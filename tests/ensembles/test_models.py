@@ -93,6 +93,27 @@ def test_evaluates_nests_and_saves(members, x, tmp_path):
     np.testing.assert_array_equal(loaded.certify(x).radius, outer.certify(x).radius)
 
 
+@pytest.mark.parametrize("kind", [VotingEnsemble, CascadeEnsemble])
+def test_answers_do_not_depend_on_how_they_are_computed(members, x, kind):
+    """Oracle 9 of the ensembles: batch sizes, eager, graph and XLA, 16-bit inputs."""
+    x = x[:50].astype("float16")
+    ensemble = kind(members)
+    expected = ensemble.certify(x.astype("float32"))
+    for size in (1, 7, 64):
+        found = ensemble.certify(x, batch_size=size)
+        np.testing.assert_array_equal(found.label, expected.label)
+        np.testing.assert_allclose(found.radius, expected.radius, atol=1e-6)
+    label, certified = decisions(ensemble.predict(x, verbose=0))
+    clear = np.abs(expected.radius - ensemble.epsilon) > 1e-5
+    np.testing.assert_array_equal(label, expected.label)
+    for form in ({"run_eagerly": True}, {"jit_compile": True}):
+        other = kind(members)
+        other.compile(**form)
+        found = decisions(other.predict(x, verbose=0))
+        np.testing.assert_array_equal(found[0], label)
+        np.testing.assert_array_equal(found[1][clear], certified[clear])
+
+
 def test_a_changed_member_is_noticed(x):
     ensemble = VotingEnsemble([member(0), member(1)])
     ensemble.certify(x[:4])
