@@ -1,8 +1,9 @@
 """What more processes buy: images per second, bytes per step, and a model of the costs that predicts.
 
 Each worker is one process on one core of this machine, TensorFlow, `MultiWorkerMirroredStrategy`. The
-model of the costs is fitted on one process alone, and on sums of vectors alone; what it then says
-about training with two is compared with what two do.
+model of the costs is fitted on a cluster of one worker, which does all that two do but sum, and on sums
+alone, of tensors of the gradient's shapes; what it then says about training with two is compared with
+what two do. One process without a strategy is measured beside them.
 
     python benchmarks/scaling.py
 """
@@ -69,20 +70,20 @@ def steps_of(model, batch, shape, steps):
     return min(found[1:])
 
 
-def all_reduce(strategy, count, repeats=20):
-    """Seconds to sum a vector of floats over the workers."""
+def all_reduce(strategy, shapes, repeats=20):
+    """Seconds to sum float tensors of these shapes over the workers, as an optimiser asks for it."""
     import tensorflow as tf
 
-    vector = tf.zeros(count)
+    tensors = [tf.zeros(shape) for shape in shapes]
 
     @tf.function
     def summed():
-        return strategy.run(lambda: tf.distribute.get_replica_context().all_reduce("SUM", vector))
+        return strategy.run(lambda: tf.distribute.get_replica_context().all_reduce("SUM", tensors))
 
     summed()
     start = time.perf_counter()
     for _ in range(repeats):
-        strategy.experimental_local_results(summed())[0].numpy()
+        strategy.experimental_local_results(summed()[0])[0].numpy()
     return (time.perf_counter() - start) / repeats
 
 
@@ -93,36 +94,40 @@ def work(name, batches, steps):
     os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[index]})
     import tensorflow as tf
 
-    from gloro_tf.training import placement
+    from gloro_tf.training import strategy as strategies
 
-    several = "cluster" in config
-    place = placement("multiworker" if several else "one")
-    tf.config.threading.set_intra_op_parallelism_threads(1) if not several else None
+    worker = "cluster" in config
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    # Not `placement`, which rightly refuses a cluster of one.
+    place = (
+        strategies._tensorflow_workers(strategies._workers_strategy())
+        if worker
+        else strategies.placement("one")
+    )
     shape, found = NETWORKS[name][0], {}
     with place:
         model = build(name)
         for batch in batches:
             found[batch] = steps_of(model, batch, shape, steps)
-        size = sum(int(tf.size(v)) for v in model.trainable_variables)
-        if several:
-            strategy = tf.distribute.get_strategy()
-            found["all_reduce"] = [all_reduce(strategy, count) for count in (1, size)]
+        shapes = [tuple(v.shape) for v in model.trainable_variables]
+        reduced = all_reduce(tf.distribute.get_strategy(), shapes) if worker else 0.0
+    size = sum(map(math.prod, shapes))
     if index == 0:
-        timing.answer({"steps": found, "parameters": size})
+        timing.answer({"steps": found, "parameters": size, "all_reduce": reduced})
 
 
 def start(name, batches, steps, count):
-    """Runs `count` workers; returns the answer of the first."""
+    """Runs `count` workers, or, for 0, one process without a strategy; the first one's answer."""
     ports = []
-    for _ in range(count):
+    for _ in range(max(count, 1)):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             ports.append(free.getsockname()[1])
     processes = []
-    for index in range(count):
+    for index in range(max(count, 1)):
         cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
         config = {"cluster": cluster, "task": {"type": "worker", "index": index}}
-        more = {"TF_CONFIG": json.dumps(config)} if count > 1 else {}
+        more = {"TF_CONFIG": json.dumps(config)} if count else {}
         command = [sys.executable, __file__, "--work", name, "--steps", str(steps), "--batches"]
         processes.append(
             subprocess.Popen(
@@ -161,24 +166,23 @@ def ring_seconds(parameters, workers, bandwidth, latency=0.0):
 def measure(name, steps, small):
     """A table for one network."""
     batches = [small, 2 * small, 4 * small]
-    alone = start(name, batches, steps, 1)
-    pair = start(name, batches[1:], steps, 2)
-    points = [(int(batch), row[0]) for batch, row in alone["steps"].items()]
-    fixed, per_image = fit_line(points)
-    _, reduced = pair["steps"].pop("all_reduce")
-    rows = [[1, b, f"{1e3 * s:.0f}", f"{b / s:.0f}", "", ""] for b, s in points]
-    for batch, (seconds, sent) in pair["steps"].items():
-        said = step_seconds(fixed, per_image, int(batch), 2, reduced)
-        rate = f"{int(batch) / seconds:.0f}"
-        rows.append(
-            [2, batch, f"{1e3 * seconds:.0f}", rate, f"{1e3 * said:.0f}", f"{sent / 2**20:.2f}"]
-        )
+    plain, alone, pair = (start(name, batches, steps, count) for count in (0, 1, 2))
+    fixed, per_image = fit_line([(int(b), row[0]) for b, row in alone["steps"].items()])
+    reduced = pair["all_reduce"] - alone["all_reduce"]
+    rows = []
+    for label, found in (("no strategy", plain), (1, alone), (2, pair)):
+        for batch, (seconds, sent) in found["steps"].items():
+            row = [label, batch, f"{1e3 * seconds:.0f}", f"{int(batch) / seconds:.0f}", "", ""]
+            if found is pair:
+                said = step_seconds(fixed, per_image, int(batch), 2, reduced)
+                row[4:] = [f"{1e3 * said:.0f}", f"{sent / 2**20:.2f}"]
+            rows.append(row)
     parameters = pair["parameters"]
     timing.print_table(
-        f"{name}: {parameters:,} parameters; one process: {1e3 * fixed:.1f} ms a step and "
+        f"{name}: {parameters:,} parameters; one worker: {1e3 * fixed:.1f} ms a step and "
         f"{1e3 * per_image:.3f} ms an image; a sum over two: {1e3 * reduced:.1f} ms; a ring of two "
         f"sends {2 * 4 * parameters / 2**20:.2f} MiB a step in all",
-        ["processes", "global batch", "ms a step", "images/s", "ms predicted", "MiB sent a step"],
+        ["workers", "global batch", "ms a step", "images/s", "ms predicted", "MiB sent a step"],
         rows,
     )
 
