@@ -1,7 +1,10 @@
 """Recipes of the zoo: one file each, which names a paper, the numbers and the command."""
 
+import dataclasses
 import difflib
 import pathlib
+
+from gloro_tf.training import Recipe
 
 _FOLDER = pathlib.Path(__file__).parent
 
@@ -27,3 +30,8 @@ def find(name):
             f"Received: recipe={name!r}.{hint}"
         )
     return _FOLDER / f"{name}.py"
+
+
+def like(name, **changes):
+    """Returns another recipe with some of its fields changed; see `gloro_tf.training.Recipe`."""
+    return dataclasses.replace(Recipe.load(find(name)), **changes)

@@ -8,12 +8,6 @@ label in the promised set 19.01 %.
     python train.py --recipe=crossentropy_4x32_cifar100_affinity --data_dir=...
 """
 
-import dataclasses
-
-from gloro_tf.training import Recipe
 from zoo import recipes
 
-RECIPE = dataclasses.replace(
-    Recipe.load(recipes.find("crossentropy_4x32_cifar100")),
-    relaxation="affinity.cifar100_superclasses",
-)
+RECIPE = recipes.like("crossentropy_4x32_cifar100", relaxation="affinity.cifar100_superclasses")

@@ -8,11 +8,6 @@ label in the promised set 20.14 %.
     python train.py --recipe=crossentropy_4x32_cifar100_rtk3 --data_dir=...
 """
 
-import dataclasses
-
-from gloro_tf.training import Recipe
 from zoo import recipes
 
-RECIPE = dataclasses.replace(
-    Recipe.load(recipes.find("crossentropy_4x32_cifar100")), relaxation="rtk.3"
-)
+RECIPE = recipes.like("crossentropy_4x32_cifar100", relaxation="rtk.3")

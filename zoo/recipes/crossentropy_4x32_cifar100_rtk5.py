@@ -8,11 +8,6 @@ label in the promised set 21.60 %.
     python train.py --recipe=crossentropy_4x32_cifar100_rtk5 --data_dir=...
 """
 
-import dataclasses
-
-from gloro_tf.training import Recipe
 from zoo import recipes
 
-RECIPE = dataclasses.replace(
-    Recipe.load(recipes.find("crossentropy_4x32_cifar100")), relaxation="rtk.5"
-)
+RECIPE = recipes.like("crossentropy_4x32_cifar100", relaxation="rtk.5")

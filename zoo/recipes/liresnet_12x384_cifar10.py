@@ -5,21 +5,6 @@ Paper: Hu et al., A Recipe for Improved Certifiable Robustness, ICLR 2024. Not t
     python train.py --recipe=liresnet_12x384_cifar10 --data_dir=...
 """
 
-from gloro_tf.training import Recipe
+from zoo import recipes
 
-RECIPE = Recipe(
-    dataset="cifar10",
-    model="liresnet.12x384.4x1024",
-    epsilon=36 / 255,
-    loss="emma",
-    epochs=300,
-    batch_size=512,
-    optimizer="nadam",
-    learning_rate=1.5e-3,
-    learning_rate_schedule="0 linear 2.5% 1 cosine 100% 0",
-    epsilon_schedule="0.1 linear 50% 1.5",
-    augmentation="flip+crop.4",
-    clip_norm=3.0,
-    power_iterations=2,
-    validation=0.0,
-)
+RECIPE = recipes.like("liresnet_8x256_cifar10", model="liresnet.12x384.4x1024")

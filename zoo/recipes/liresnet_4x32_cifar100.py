@@ -6,21 +6,6 @@ Paper: Hu et al., A Recipe for Improved Certifiable Robustness, ICLR 2024. Here,
     python train.py --recipe=liresnet_4x32_cifar100 --data_dir=...
 """
 
-from gloro_tf.training import Recipe
+from zoo import recipes
 
-RECIPE = Recipe(
-    dataset="cifar100",
-    model="liresnet.4x32.2x256",
-    epsilon=36 / 255,
-    loss="emma",
-    epochs=8,
-    batch_size=128,
-    optimizer="nadam",
-    learning_rate=2e-3,
-    learning_rate_schedule="0 linear 5% 1 cosine 100% 0",
-    epsilon_schedule="0.1 linear 50% 1.5",
-    augmentation="flip+crop.2",
-    clip_norm=3.0,
-    power_iterations=1,
-    validation=0.0,
-)
+RECIPE = recipes.like("liresnet_4x32_cifar10", dataset="cifar100", epochs=8)

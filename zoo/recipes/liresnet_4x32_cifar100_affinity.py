@@ -7,12 +7,6 @@ bound: clean 33.87 %, label in the promised set 27.48 %, mean size of the set 1.
     python train.py --recipe=liresnet_4x32_cifar100_affinity --data_dir=...
 """
 
-import dataclasses
-
-from gloro_tf.training import Recipe
 from zoo import recipes
 
-RECIPE = dataclasses.replace(
-    Recipe.load(recipes.find("liresnet_4x32_cifar100")),
-    relaxation="affinity.cifar100_superclasses",
-)
+RECIPE = recipes.like("liresnet_4x32_cifar100", relaxation="affinity.cifar100_superclasses")

@@ -8,11 +8,6 @@ A loss that sees k: `crossentropy_4x32_cifar100_rtk5`.
     python train.py --recipe=liresnet_4x32_cifar100_rtk5 --data_dir=...
 """
 
-import dataclasses
-
-from gloro_tf.training import Recipe
 from zoo import recipes
 
-RECIPE = dataclasses.replace(
-    Recipe.load(recipes.find("liresnet_4x32_cifar100")), relaxation="rtk.5"
-)
+RECIPE = recipes.like("liresnet_4x32_cifar100", relaxation="rtk.5")
