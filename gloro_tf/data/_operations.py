@@ -1,20 +1,26 @@
 """The operations that augmentations are made of: NumPy, a whole batch at a time."""
 
+from __future__ import annotations
+
 import dataclasses
 import inspect
 import math
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 
 from gloro_tf.data import _randaugment
+from gloro_tf.types import Array
 
-OPERATIONS = {}
+Function: TypeAlias = Callable[..., Array]
+OPERATIONS: dict[str, Operation] = {}
 _FURTHEST = 512  # pixels; the border is kept in memory
 
 
 @dataclasses.dataclass(frozen=True)
 class Operation:
-    function: object
+    function: Function
     least: float
     most: float
     integer: bool
@@ -22,7 +28,13 @@ class Operation:
     takes_amount: bool
 
 
-def register(name, least=0.0, most=math.inf, integer=False, exact=False):
+def register(
+    name: str,
+    least: float = 0.0,
+    most: float = math.inf,
+    integer: bool = False,
+    exact: bool = False,
+) -> Callable[[Function], Function]:
     """Decorator that adds an operation to the grammar.
 
     Args:

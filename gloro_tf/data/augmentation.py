@@ -1,13 +1,17 @@
 """Augmentations by name, such as `"flip+crop.4+cutout.8"`."""
 
+from __future__ import annotations
+
 import dataclasses
 import difflib
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from gloro_tf.data._operations import OPERATIONS, Operation, register
 from gloro_tf.data.checks import to_float
+from gloro_tf.types import Array
 
 __all__ = ["Augmentation", "get", "names", "register"]
 
@@ -42,7 +46,7 @@ class Augmentation:
     name: str
     steps: tuple = dataclasses.field(compare=False)
 
-    def __call__(self, images, rng):
+    def __call__(self, images: Array, rng: np.random.Generator) -> Array:
         if not self.steps:
             return to_float(images)
         augmented = np.empty(images.shape, np.float32)
@@ -61,13 +65,13 @@ class Augmentation:
         return f"Augmentation({self.name!r})"
 
 
-def names():
+def names() -> list[str]:
     """The words of the grammar, as a sorted list; `.N` marks those that need an amount."""
     operations = [n + ".N" * op.takes_amount for n, op in OPERATIONS.items()]
     return sorted([*operations, *_SHORTHANDS])
 
 
-def get(name):
+def get(name: str | Callable[[Array, np.random.Generator], Array] | Augmentation) -> Augmentation:
     """The augmentation that a string describes.
 
     Words are joined by `+` and applied from left to right; what follows a word's first dot is its

@@ -1,11 +1,16 @@
 """The training batches of a whole run, each a pure function of the seed and the step."""
 
+from __future__ import annotations
+
 import operator
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 
 from gloro_tf.data import augmentation as augmentations
+from gloro_tf.types import Array, ArrayLike
 
 _SHUFFLE, _AUGMENT = 0, 1
 
@@ -49,18 +54,18 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        x,
-        y,
-        batch_size,
+        x: ArrayLike,
+        y: ArrayLike,
+        batch_size: int,
         *,
-        epochs=1,
-        augmentation="none",
-        seed=0,
-        shuffle=True,
-        start_step=0,
-        drop_remainder=True,
-        **kwargs,
-    ):
+        epochs: int = 1,
+        augmentation: str | Callable[..., Array] = "none",
+        seed: int = 0,
+        shuffle: bool = True,
+        start_step: int = 0,
+        drop_remainder: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.x, self.y = np.asarray(x), _labels(y)
         self.batch_size = _integer("batch_size", batch_size, 1)
@@ -74,13 +79,13 @@ class Batches(keras.utils.PyDataset):
         self._order = (None, None)
 
     @property
-    def steps_per_epoch(self):
+    def steps_per_epoch(self) -> int:
         """int. Batches in one pass over the data."""
         full, rest = divmod(len(self.x), self.batch_size)
         return full if self.drop_remainder or not rest else full + 1
 
     @property
-    def total_steps(self):
+    def total_steps(self) -> int:
         """int. Steps of the whole run, including those before `start_step`."""
         return self.epochs * self.steps_per_epoch
 
@@ -97,7 +102,7 @@ class Batches(keras.utils.PyDataset):
         rng = np.random.default_rng((self.seed, _AUGMENT, step))
         return self.augmentation(self.x[rows], rng), self.y[rows]
 
-    def for_fit(self):
+    def for_fit(self) -> Any:
         """Returns the same batches in the form that `fit` takes fastest.
 
         On TensorFlow, outside of a strategy, that is a `tf.data.Dataset`: Keras would otherwise
@@ -130,7 +135,7 @@ class Batches(keras.utils.PyDataset):
             len(self) * own, lambda i: self.part(i // own, first + i % own, parts)
         )
 
-    def part(self, index, number, parts):
+    def part(self, index: int, number: int, parts: int) -> tuple[Array, Array]:
         """Part `number` of item `index`, cut into equal `parts`.
 
         Raises:

@@ -1,13 +1,17 @@
 """What images and labels must look like before anything is trained on them."""
 
+from __future__ import annotations
+
 import warnings
 
 import numpy as np
 
+from gloro_tf.types import Array, ArrayLike
+
 _RENUMBER = "Renumber the labels from 0, or raise the number of classes."
 
 
-def check_images(x, name="x", uint8_ok=True):
+def check_images(x: ArrayLike, name: str = "x", uint8_ok: bool = True) -> Array:
     """Refuses images that cannot be trained on; warns where `epsilon` would change its meaning.
 
     Args:
@@ -41,7 +45,13 @@ def check_images(x, name="x", uint8_ok=True):
     return x
 
 
-def check_labels(y, num_classes=None, name="y", examples=None, allow_single_class=False):
+def check_labels(
+    y: ArrayLike,
+    num_classes: int | None = None,
+    name: str = "y",
+    examples: int | None = None,
+    allow_single_class: bool = False,
+) -> Array:
     """Refuses labels that are not class indices.
 
     Args:
@@ -84,7 +94,7 @@ def check_labels(y, num_classes=None, name="y", examples=None, allow_single_clas
     return labels
 
 
-def to_float(x, out=None):
+def to_float(x: Array, out: Array | None = None) -> Array:
     """Images as float32: uint8 is divided by 255, floats keep their values.
 
     Args:

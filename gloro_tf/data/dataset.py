@@ -1,10 +1,13 @@
 """A classification data set in memory."""
 
+from __future__ import annotations
+
 import dataclasses
 
 import numpy as np
 
 from gloro_tf.data.checks import check_images, check_labels
+from gloro_tf.types import Array
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -61,16 +64,16 @@ class Dataset:
             )
 
     @property
-    def num_classes(self):
+    def num_classes(self) -> int:
         """int. The number of classes."""
         return len(self.class_names)
 
     @property
-    def input_shape(self):
+    def input_shape(self) -> tuple[int, ...]:
         """`(height, width, channels)` of one image."""
         return self.x_train.shape[1:]
 
-    def validation(self, fraction, seed=0):
+    def validation(self, fraction: float, seed: int = 0) -> Dataset:
         """The same data with a held-out part of the training set in the place of the test set.
 
         Args:
@@ -102,7 +105,7 @@ class Dataset:
         )
 
 
-def stratified_split(labels, count, seed):
+def stratified_split(labels: Array, count: int, seed: int) -> tuple[Array, Array]:
     """Holds out `count` examples, from each class in proportion to its size.
 
     Args:

@@ -1,5 +1,7 @@
 """Data sets by one string: embedded digits, TFDS, prepared folders, folders of images, arrays."""
 
+from __future__ import annotations
+
 import os
 import pathlib
 import zipfile
@@ -7,12 +9,19 @@ import zipfile
 import numpy as np
 
 from gloro_tf.data.dataset import Dataset
+from gloro_tf.types import PathLike
 
 _DIGITS = pathlib.Path(__file__).with_name("digits.npz")
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 
-def load(source, *, data_dir=None, download=False, image_size=None):
+def load(
+    source: str,
+    *,
+    data_dir: PathLike | None = None,
+    download: bool = False,
+    image_size: int | tuple[int, int] | None = None,
+) -> Dataset:
     """Loads a classification data set into memory.
 
     | `source` | what is read |

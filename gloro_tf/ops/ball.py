@@ -1,6 +1,10 @@
 """Balls around inputs, and the steps that stay in them."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from gloro_tf.types import Array, ArrayLike, Bounds, Norm
 
 INSIDE = 1 - 1e-6
 NORMS = ("l2", "linf")
@@ -19,7 +23,9 @@ class Ball:
         ValueError: naming the argument.
     """
 
-    def __init__(self, centre, radius, norm="l2", bounds=None):
+    def __init__(
+        self, centre: ArrayLike, radius: ArrayLike, norm: Norm = "l2", bounds: Bounds | None = None
+    ) -> None:
         if norm not in NORMS:
             raise ValueError(f"`norm` must be one of {NORMS}. Received: norm={norm!r}")
         self.centre = np.asarray(centre, "float64")
@@ -37,7 +43,7 @@ class Ball:
         self.radius = (radius * INSIDE).reshape(-1, *[1] * (self.centre.ndim - 1))
         self.axes = tuple(range(1, self.centre.ndim))
 
-    def direction(self, gradient):
+    def direction(self, gradient: Array) -> Array:
         """The steepest step of length one: normalised rows in L2, signs in L-infinity."""
         gradient = np.nan_to_num(np.asarray(gradient, "float64"), posinf=1e300, neginf=-1e300)
         if self.norm == "linf":
@@ -46,18 +52,18 @@ class Ball:
         scaled = gradient / np.where(size > 0, size, 1.0)
         return scaled / np.maximum(self._lengths(scaled), 1e-300)
 
-    def step(self, points, gradient, size):
+    def step(self, points: Array, gradient: Array, size: float) -> Array:
         """The points after a step of `size` radii, back in the ball and in the box."""
         return self.project(points + self.radius * size * self.direction(gradient))
 
-    def sample(self, rng):
+    def sample(self, rng: np.random.Generator) -> Array:
         """Uniform points of the ball, before the box; float64."""
         if self.norm == "linf":
             return self.centre + self.radius * rng.uniform(-1, 1, self.centre.shape)
         far = rng.random(self.radius.shape) ** (1 / max(1, self.centre[0].size))
         return self.centre + self.radius * far * self.direction(rng.normal(size=self.centre.shape))
 
-    def project(self, points):
+    def project(self, points: Array) -> Array:
         """Float32 inputs in the box whose float64 distance is inside the ball.
 
         The box first, then towards the centre, which keeps what lies between the two in the box.
@@ -76,7 +82,7 @@ class Ball:
         rounded[outside] = self.centre[outside]
         return rounded
 
-    def distance(self, points):
+    def distance(self, points: ArrayLike) -> Array:
         """Distances from the centres, `(n,)` float64."""
         return self._lengths(np.asarray(points, "float64") - self.centre).reshape(-1)
 

@@ -6,21 +6,27 @@ to completion (Rump, Verification of positive definiteness, BIT 2006). The propo
 as it likes: a wrong one fails to factorise and is raised.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
+
+from gloro_tf.types import ArrayLike
 
 UNIT_ROUNDOFF = np.finfo(np.float64).eps / 2
 MAX_RAISES = 60
 LANCZOS_FROM = 400
 
 
-def round_up(value, operations=1):
+def round_up(value: ArrayLike, operations: int = 1) -> Any:
     """Rounds a non-negative float64 result of `operations` roundings outwards."""
     value = np.asarray(value, "float64")
     grown = np.nextafter(value * (1 + 2 * operations * UNIT_ROUNDOFF), np.inf)
     return np.where(value == 0, 0.0, grown)
 
 
-def certified_norm(matrices):
+def certified_norm(matrices: ArrayLike) -> float:
     """Returns a float64 that no spectral norm in a stack of matrices exceeds.
 
     Args:

@@ -1,9 +1,18 @@
 """One way to compile a function that reads Keras variables, on every backend."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import keras
 
+from gloro_tf.types import Tensor
 
-def compiled(function, variables=()):
+
+def compiled(
+    function: Callable[[list[Tensor]], Any], variables: Sequence[keras.Variable] = ()
+) -> Callable[[list[Tensor]], Any]:
     """Compiles a function of tensors that reads Keras variables and assigns none.
 
     Args:

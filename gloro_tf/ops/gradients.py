@@ -1,11 +1,19 @@
 """One gradient for three backends: of an objective of a model's output, in the input."""
 
+from __future__ import annotations
+
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import keras
 
+from gloro_tf.types import Array, Tensor
 
-def gradient_function(model, objective, compiled=True):
+
+def gradient_function(
+    model: Callable[..., Tensor], objective: Callable[..., Tensor], compiled: bool = True
+) -> Callable[..., tuple[Array, Array]]:
     """Returns `function(x, *extra) -> (values, gradient)`, NumPy in and NumPy out.
 
     Args:
@@ -24,7 +32,7 @@ def gradient_function(model, objective, compiled=True):
     return function
 
 
-def input_dtype(function):
+def input_dtype(function: Any) -> str:
     """The dtype that a model or layer computes in, where it takes its input."""
     if isinstance(function, keras.Model) and getattr(function, "inputs", None):
         return keras.backend.standardize_dtype(function.inputs[0].dtype)

@@ -1,12 +1,16 @@
 """Orthonormal rows by a Cholesky factor, differentiable with matrix products alone."""
 
+from __future__ import annotations
+
 import numpy as np
 from keras import ops
+
+from gloro_tf.types import Tensor
 
 RIDGE = 1e-3
 
 
-def cholesky_orthogonalize(matrix):
+def cholesky_orthogonalize(matrix: Tensor) -> Tensor:
     """Returns `L^-1 X` for `X X^T + e I = L L^T`: nearly orthonormal rows, singular values below 1.
 
     With `e = 1e-3 * mean diag(X X^T)`, constant under differentiation, a singular value `s` becomes

@@ -3,10 +3,16 @@
 An estimate approaches the norm from below, so it trains and never certifies.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
 from keras import ops
 
+from gloro_tf.types import Tensor
 
-def normalize(x):
+
+def normalize(x: Tensor) -> Tensor:
     """Scales each entry of a batch to unit L2 norm; an exactly zero entry stays zero.
 
     The division by the largest value first keeps operators with norms from 1e-30 to 1e30 away
@@ -20,7 +26,7 @@ def normalize(x):
     return x / ops.where(length > 0, length, 1.0)
 
 
-def norm(x):
+def norm(x: Tensor) -> Tensor:
     """Returns the L2 norm of each entry of a batch, with gradient `x / ||x||` (zero at zero)."""
     axes = tuple(range(1, len(x.shape)))
     largest = ops.stop_gradient(ops.max(ops.abs(x), axis=axes, keepdims=True))
@@ -31,7 +37,12 @@ def norm(x):
     return ops.where(positive, ops.reshape(scale, (-1,)) * root, 0.0)
 
 
-def power_iterate(apply, adjoint, iterate, steps):
+def power_iterate(
+    apply: Callable[[Tensor], Tensor],
+    adjoint: Callable[[Tensor], Tensor],
+    iterate: Tensor,
+    steps: int,
+) -> Tensor:
     """Moves an iterate towards the top right singular vector of a linear map.
 
     Args:

@@ -8,20 +8,24 @@ of the four is taken. The anti-periodic one is exact for a low-pass kernel, wher
 is loosest (`1 + 2 cos(pi / (N + 1))` for the box kernel on N cells).
 """
 
+from __future__ import annotations
+
 import concurrent.futures
 import contextlib
 import itertools
 import os
+from collections.abc import Sequence
 
 import numpy as np
 
 from gloro_tf.ops.certified_norm import UNIT_ROUNDOFF, certified_norm, round_up
+from gloro_tf.types import ArrayLike
 
 CHUNK_ENTRIES = 2**24
 PROVE_ALL_UP_TO = 128
 
 
-def torus_norm(kernels, sides):
+def torus_norm(kernels: ArrayLike | Sequence[ArrayLike], sides: tuple[int, int]) -> float:
     """Bounds the spectral norm of a stride-1 convolution on a zero-guarded grid.
 
     Args:
@@ -64,7 +68,7 @@ def _many_small_matrices():
         yield stack.enter_context(pool).map
 
 
-def twists(sides):
+def twists(sides: Sequence[int]) -> list[tuple[int, ...]]:
     """The tori to choose from: 0 periodic, 1 anti-periodic, for each axis."""
     return list(itertools.product(*[(0, 1) if side > 1 else (0,) for side in sides]))
 
