@@ -1,10 +1,15 @@
 """The absolute value of a part of the features."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from gloro_tf.layers._checks import check_fraction
+from gloro_tf.types import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
@@ -23,19 +28,19 @@ class BetaAbs(keras.layers.Layer):
         Certification on ImageNet](https://arxiv.org/abs/2301.12549).
     """
 
-    def __init__(self, beta=0.5, **kwargs):
+    def __init__(self, beta: float = 0.5, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.beta = check_fraction("beta", beta)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         features = inputs.shape[-1]
         first = np.arange(features) < int(self.beta * features)
         return ops.where(ops.convert_to_tensor(first), ops.abs(inputs), inputs)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "beta": self.beta}
 
 

@@ -1,9 +1,14 @@
 """Subtracts each channel's mean: what batch normalisation may do without touching the norm."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from gloro_tf.layers._checks import check_fraction
+from gloro_tf.types import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
@@ -25,11 +30,11 @@ class Centering(keras.layers.Layer):
         the released code of that paper (centering inside the residual block).
     """
 
-    def __init__(self, momentum=0.9, **kwargs):
+    def __init__(self, momentum: float = 0.9, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.momentum = check_fraction("momentum", momentum)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         shape = (input_shape[-1],)
         self.bias = self.add_weight(name="bias", shape=shape, initializer="zeros", autocast=False)
         self.moving_mean = self.add_weight(
@@ -41,25 +46,25 @@ class Centering(keras.layers.Layer):
             aggregation="mean",
         )
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         shift = self.bias - self.moving_mean
         if training:
             axes = tuple(range(len(inputs.shape) - 1))
             shift = self.bias - self.track(ops.mean(ops.cast(inputs, self.bias.dtype), axis=axes))
         return inputs + ops.cast(shift, inputs.dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def track(self, mean):
+    def track(self, mean: Tensor) -> Tensor:
         """Moves the average towards a batch's mean, `(channels,)`, and returns that mean."""
         step = (1 - self.momentum) * (ops.stop_gradient(mean) - self.moving_mean)
         self.moving_mean.assign(self.moving_mean + step)
         return mean
 
-    def shift(self):
+    def shift(self) -> Tensor:
         """What inference adds to every position, `(channels,)` float32."""
         return ops.convert_to_tensor(self.bias) - self.moving_mean
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "momentum": self.momentum}

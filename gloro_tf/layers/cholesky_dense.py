@@ -1,11 +1,16 @@
 """A dense layer with an orthonormal kernel."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from gloro_tf.layers._checks import check_positive
 from gloro_tf.ops import cholesky_orthogonalize
+from gloro_tf.types import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
@@ -35,7 +40,9 @@ class CholeskyDense(keras.layers.Layer):
         section 4.
     """
 
-    def __init__(self, units, residual=0.0, kernel_initializer=None, **kwargs):
+    def __init__(
+        self, units: int, residual: float = 0.0, kernel_initializer: Any = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.units = check_positive("units", units)
         self.residual = float(residual)
@@ -45,7 +52,7 @@ class CholeskyDense(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.input_spec = keras.layers.InputSpec(min_ndim=2)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         shape = (input_shape[-1], self.units)
         if self.residual and shape[0] != shape[1]:
             raise ValueError(
@@ -75,7 +82,7 @@ class CholeskyDense(keras.layers.Layer):
             free = np.eye(self.units) + self.residual * free
         self.orthogonal_kernel.assign(_orthogonal(free))
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         kernel = self.orthogonal_kernel
         if training:
             kernel = self._orthogonalize()
@@ -83,7 +90,7 @@ class CholeskyDense(keras.layers.Layer):
         kernel = ops.cast(kernel, inputs.dtype)
         return ops.matmul(inputs, kernel) + ops.cast(self.bias, inputs.dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)
 
     def _orthogonalize(self):
@@ -95,7 +102,7 @@ class CholeskyDense(keras.layers.Layer):
             return ops.transpose(cholesky_orthogonalize(ops.transpose(kernel)))
         return cholesky_orthogonalize(kernel)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "units": self.units,

@@ -1,9 +1,14 @@
 """Sorting activations over groups of features."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from gloro_tf.layers._checks import check_groups, check_positive
+from gloro_tf.types import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
@@ -23,21 +28,21 @@ class GroupSort(keras.layers.Layer):
         section 4.
     """
 
-    def __init__(self, group_size=2, **kwargs):
+    def __init__(self, group_size: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.group_size = 0 if group_size == 0 else check_positive("group_size", group_size)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         check_groups("GroupSort", input_shape, self.group_size or 1)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         size = self.group_size or inputs.shape[-1]
         lead = (-1, *inputs.shape[1:-1])
         x = ops.reshape(inputs, (*lead, size, inputs.shape[-1] // size))
         return ops.reshape(ops.flip(ops.sort(x, axis=-2), axis=-2), (*lead, inputs.shape[-1]))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "group_size": self.group_size}

@@ -1,9 +1,12 @@
 """The Householder activation of order 1."""
 
+from __future__ import annotations
+
 import keras
 from keras import ops
 
 from gloro_tf.layers._checks import check_groups
+from gloro_tf.types import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
@@ -23,7 +26,7 @@ class Householder(keras.layers.Layer):
         section 5, order 1.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         check_groups("Householder", input_shape, 2)
         self.angle = self.add_weight(
             name="angle",
@@ -32,7 +35,7 @@ class Householder(keras.layers.Layer):
             autocast=False,
         )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         first, second = ops.split(inputs, 2, axis=-1)
         half = ops.convert_to_tensor(self.angle) / 2
         sine = ops.cast(ops.sin(half), inputs.dtype)
@@ -40,8 +43,8 @@ class Householder(keras.layers.Layer):
         excess = 2 * ops.relu(second * cosine - first * sine)
         return ops.concatenate([first + excess * sine, second - excess * cosine], axis=-1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return super().get_config()  # Keras' own guess fails for a layer that was cloned

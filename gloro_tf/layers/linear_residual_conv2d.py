@@ -1,9 +1,14 @@
 """The linear residual block of LiResNet."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from gloro_tf.layers._checks import check_fraction, check_positive
+from gloro_tf.types import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
@@ -33,7 +38,14 @@ class LinearResidualConv2D(keras.layers.Layer):
         [Hu et al., A Recipe for Improved Certifiable Robustness](https://arxiv.org/abs/2310.02513).
     """
 
-    def __init__(self, kernel_size=3, scale=1.0, centering=False, momentum=0.9, **kwargs):
+    def __init__(
+        self,
+        kernel_size: int = 3,
+        scale: float = 1.0,
+        centering: bool = False,
+        momentum: float = 0.9,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if check_positive("kernel_size", kernel_size) % 2 == 0:
             raise ValueError(f"`kernel_size` must be odd. Received: kernel_size={kernel_size}")
@@ -41,7 +53,7 @@ class LinearResidualConv2D(keras.layers.Layer):
         self.centering, self.momentum = bool(centering), check_fraction("momentum", momentum)
         self.input_spec = keras.layers.InputSpec(ndim=4)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels, size = input_shape[-1], self.kernel_size
         normal = keras.initializers.RandomNormal(stddev=1 / (size * size * channels))
         shape = (size, size, channels, channels)
@@ -64,7 +76,7 @@ class LinearResidualConv2D(keras.layers.Layer):
                 aggregation="mean",
             )
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if self.compute_dtype == "float32":
             outputs = self._convolve(inputs, self.merged_kernel())
             branch_mean = lambda: _mean(outputs) - _mean(inputs)  # noqa: E731
@@ -83,14 +95,14 @@ class LinearResidualConv2D(keras.layers.Layer):
     def _convolve(self, inputs, kernel):
         return ops.conv(inputs, kernel, padding="same", data_format="channels_last")
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def branch_kernel(self):
+    def branch_kernel(self) -> Tensor:
         """The kernel without the identity, `(size, size, channels, channels)` float32."""
         return ops.convert_to_tensor(self.kernel) * (self.scale * self.gamma)
 
-    def merged_kernel(self):
+    def merged_kernel(self) -> Tensor:
         """The kernel of skip and branch together, `(size, size, channels, channels)` float32."""
         channels, half = self.kernel.shape[-1], self.kernel_size // 2
         identity = ops.reshape(
@@ -99,12 +111,12 @@ class LinearResidualConv2D(keras.layers.Layer):
         identity = ops.pad(identity, ((half, half), (half, half), (0, 0), (0, 0)))
         return self.branch_kernel() + identity
 
-    def shift(self):
+    def shift(self) -> Tensor:
         """What inference adds to every position, `(channels,)` float32."""
         bias = ops.convert_to_tensor(self.bias)
         return bias - self.moving_mean if self.centering else bias
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "kernel_size": self.kernel_size,

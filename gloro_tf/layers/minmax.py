@@ -1,7 +1,11 @@
 """MinMax: the norm-preserving activation of certified networks."""
 
+from __future__ import annotations
+
 import keras
 from keras import ops
+
+from gloro_tf.types import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
@@ -30,20 +34,20 @@ class MinMax(keras.layers.Layer):
         permutation of the features.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         if input_shape[-1] is None or input_shape[-1] % 2:
             raise ValueError(
                 "`MinMax` needs an even number of features on the last axis. Received: "
                 f"input_shape={tuple(input_shape)}. Use an even number of units or filters."
             )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         first, second = ops.split(inputs, 2, axis=-1)
         excess = ops.relu(first - second)
         return ops.concatenate([second + excess, first - excess], axis=-1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return super().get_config()  # Keras' own guess fails for a layer that was cloned

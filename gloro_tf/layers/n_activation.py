@@ -1,7 +1,11 @@
 """The N-activation: two learned kinks for each feature."""
 
+from __future__ import annotations
+
 import keras
 from keras import ops
+
+from gloro_tf.types import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
@@ -20,12 +24,12 @@ class NActivation(keras.layers.Layer):
 
     lipschitz = 1.0
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         shape = (input_shape[-1],)
         self.first = self.add_weight(name="first", shape=shape, initializer=_constant(-1.0))
         self.second = self.add_weight(name="second", shape=shape, initializer="zeros")
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         low = ops.minimum(self.first, self.second)
         high = ops.maximum(self.first, self.second)
         return ops.where(
@@ -34,10 +38,10 @@ class NActivation(keras.layers.Layer):
             ops.where(inputs >= high, inputs - 2 * high, -inputs),
         )
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return super().get_config()  # Keras' own guess fails for a layer that was cloned
 
 

@@ -1,12 +1,16 @@
 """Smooth activations of single entries, each with its declared Lipschitz constant."""
 
+from __future__ import annotations
+
 import functools
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
 from gloro_tf.layers._checks import check_width
+from gloro_tf.types import Config, Shape, Tensor
 
 # Suprema of the absolute slopes, rounded up: GELU by the error function at sqrt(2), by its tanh form
 # at 1.4185; SiLU and mish by numerical maximisation; `smoothness.steepest` measures them again.
@@ -18,7 +22,7 @@ class _Scalar(keras.layers.Layer):
 
     lipschitz = 1.0
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
 
@@ -32,25 +36,25 @@ class SoftHuber(_Scalar):
         **kwargs: Base `keras.layers.Layer` arguments.
     """
 
-    def __init__(self, delta=0.1, **kwargs):
+    def __init__(self, delta: float = 0.1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.delta = check_width("delta", delta)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return bend([inputs], self.delta)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "delta": self.delta}
 
 
 class _Sharp(_Scalar):
     """One that approaches its kinked form as `beta` grows."""
 
-    def __init__(self, beta=10.0, **kwargs):
+    def __init__(self, beta: float = 10.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.beta = check_width("beta", beta)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "beta": self.beta}
 
 
@@ -63,7 +67,7 @@ class LogCosh(_Sharp):
         **kwargs: Base `keras.layers.Layer` arguments.
     """
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         size = ops.abs(inputs)
         return size + (ops.softplus(-2 * self.beta * size) - math.log(2)) / self.beta
 
@@ -77,7 +81,7 @@ class Softplus(_Sharp):
         **kwargs: Base `keras.layers.Layer` arguments.
     """
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return ops.relu(inputs) + ops.softplus(-self.beta * ops.abs(inputs)) / self.beta
 
 
@@ -90,7 +94,7 @@ class UnitSlope(_Scalar):
         **kwargs: Base `keras.layers.Layer` arguments.
     """
 
-    def __init__(self, activation="gelu", **kwargs):
+    def __init__(self, activation: str = "gelu", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if activation not in SLOPES:
             raise ValueError(
@@ -98,7 +102,7 @@ class UnitSlope(_Scalar):
             )
         self.activation = activation
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         function = {
             "gelu": lambda x: ops.gelu(x, approximate=False),
             "gelu_tanh": lambda x: ops.gelu(x, approximate=True),
@@ -107,7 +111,7 @@ class UnitSlope(_Scalar):
         }[self.activation]
         return function(inputs) / SLOPES[self.activation]
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "activation": self.activation}
 
 

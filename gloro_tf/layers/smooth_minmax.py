@@ -1,12 +1,16 @@
 """A smooth MinMax."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
 from gloro_tf.layers._checks import check_groups, check_width
 from gloro_tf.layers.scalar_activations import bend
+from gloro_tf.types import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
@@ -27,21 +31,21 @@ class SmoothMinMax(keras.layers.Layer):
 
     lipschitz = 1.0
 
-    def __init__(self, delta=0.1, **kwargs):
+    def __init__(self, delta: float = 0.1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.delta = check_width("delta", delta)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         check_groups("SmoothMinMax", input_shape, 2)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         first, second = ops.split(inputs, 2, axis=-1)
         middle, half = (first + second) / 2, (first - second) / 2
         apart = bend([half], self.delta / math.sqrt(2))
         return ops.concatenate([middle + apart, middle - apart], axis=-1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "delta": self.delta}

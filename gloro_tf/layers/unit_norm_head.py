@@ -1,7 +1,13 @@
 """A last layer whose columns have unit length."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
+
+from gloro_tf.types import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
@@ -20,7 +26,7 @@ class UnitNormHead(keras.layers.Layer):
         (last-layer normalisation).
     """
 
-    def __init__(self, units, kernel_initializer="orthogonal", **kwargs):
+    def __init__(self, units: int, kernel_initializer: Any = "orthogonal", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if units < 1:
             raise ValueError(f"`units` must be positive. Received: units={units}")
@@ -28,7 +34,7 @@ class UnitNormHead(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.input_spec = keras.layers.InputSpec(ndim=2)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.kernel = self.add_weight(
             name="kernel",
             shape=(input_shape[-1], self.units),
@@ -39,18 +45,18 @@ class UnitNormHead(keras.layers.Layer):
             name="bias", shape=(self.units,), initializer="zeros", autocast=False
         )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         inputs = ops.cast(inputs, self.kernel.dtype)
         return ops.matmul(inputs, self.unit_kernel()) + self.bias
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)
 
-    def unit_kernel(self):
+    def unit_kernel(self) -> Tensor:
         """The kernel with columns of unit length, `(inputs, units)` float32."""
         kernel = ops.convert_to_tensor(self.kernel)
         return kernel / ops.sqrt(ops.sum(ops.square(kernel), axis=0, keepdims=True))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         initializer = keras.initializers.serialize(self.kernel_initializer)
         return {**super().get_config(), "units": self.units, "kernel_initializer": initializer}

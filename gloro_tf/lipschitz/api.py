@@ -1,5 +1,7 @@
 """The public functions: the Lipschitz constant of a model or layer, bounded or estimated."""
 
+from __future__ import annotations
+
 import keras
 import numpy as np
 
@@ -9,7 +11,7 @@ from gloro_tf.ops import compiled, round_up
 CHUNK = 10
 
 
-def bound(model_or_layer, verbose=0):
+def bound(model_or_layer: keras.Model | keras.layers.Layer, verbose: int = 0) -> float:
     """Returns a guaranteed upper bound on the L2 Lipschitz constant of a model or layer.
 
     Args:
@@ -50,7 +52,7 @@ def initial_iterate(factor, seed=0):
     return (start / np.linalg.norm(start)).astype("float32")
 
 
-def estimate(model_or_layer, iterations=200):
+def estimate(model_or_layer: keras.Model | keras.layers.Layer, iterations: int = 200) -> float:
     """Returns an estimate, from below, of the same constant that `bound` bounds.
 
     Args:

@@ -5,12 +5,17 @@ A layer is a chain of factors (a convolution, then its activation). Every factor
 says how much rounding its float32 execution can add; see `SOUNDNESS.md` for the derivation.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 
 from gloro_tf.ops import round_up
+from gloro_tf.types import Array, Tensor
 
 FLOAT32_ROUNDOFF = 2.0**-24
 FLOAT32_TINY = 2.0**-126
@@ -43,23 +48,23 @@ class Factor:
     iterate_shape = None
     is_identity = False
 
-    def bound(self):
+    def bound(self) -> float:
         """Returns a guaranteed upper bound (float)."""
         raise NotImplementedError
 
-    def estimate(self, iterate=None):
+    def estimate(self, iterate: Tensor | None = None) -> Tensor:
         """Returns a differentiable estimate (float32 scalar tensor)."""
         raise NotImplementedError
 
-    def advance(self, iterate, steps):
+    def advance(self, iterate: Tensor, steps: int) -> Tensor:
         """Returns the iterate after `steps` power iterations."""
         return iterate
 
-    def offset(self):
+    def offset(self) -> float:
         """Returns a bound on the L2 norm of the factor's output at zero."""
         return 0.0
 
-    def rounding(self, constant):
+    def rounding(self, constant: float) -> tuple[float, float]:
         """Returns `(relative, absolute)`: one float32 execution at `h` errs by at most
         `relative * ||h|| + absolute` in L2, `constant` being the factor's bound."""
         return 0.0, 0.0
@@ -77,7 +82,14 @@ class Constant(Factor):
         absolute: float. Bound on the L2 norm of an error that does not shrink with the input.
     """
 
-    def __init__(self, value, offset=0.0, terms=0, identity=False, absolute=0.0):
+    def __init__(
+        self,
+        value: float,
+        offset: float = 0.0,
+        terms: int = 0,
+        identity: bool = False,
+        absolute: float = 0.0,
+    ) -> None:
         value = float(value)
         if not value >= 0 or math.isinf(value):
             raise ValueError(
@@ -86,16 +98,16 @@ class Constant(Factor):
         self.value, self._offset, self.terms, self.is_identity = value, offset, terms, identity
         self.absolute = absolute
 
-    def bound(self):
+    def bound(self) -> float:
         return self.value
 
-    def estimate(self, iterate=None):
+    def estimate(self, iterate: Tensor | None = None) -> Tensor:
         return keras.ops.convert_to_tensor(self.value, dtype="float32")
 
-    def offset(self):
+    def offset(self) -> float:
         return self._offset
 
-    def rounding(self, constant):
+    def rounding(self, constant: float) -> tuple[float, float]:
         if not self.terms:
             return 0.0, 0.0
         relative = gamma(self.terms)
@@ -137,13 +149,19 @@ class Gain(Factor):
         cells: int. How many positions share one entry of `shift`.
     """
 
-    def __init__(self, scale, variables, shift=None, cells=1):
+    def __init__(
+        self,
+        scale: Callable[..., Any],
+        variables: Sequence[Any],
+        shift: Callable[..., Array] | None = None,
+        cells: int = 1,
+    ) -> None:
         self.scale, self.variables, self.shift, self.cells = scale, variables, shift, cells
 
     def _values(self):
         return [float64(v) for v in self.variables]
 
-    def bound(self):
+    def bound(self) -> float:
         with np.errstate(all="ignore"):
             largest = np.max(np.abs(self.scale(np, *self._values())))
         if not np.isfinite(largest):
@@ -153,16 +171,16 @@ class Gain(Factor):
             )
         return float(round_up(largest, 16))
 
-    def estimate(self, iterate=None):
+    def estimate(self, iterate: Tensor | None = None) -> Tensor:
         values = [keras.ops.cast(v, "float32") for v in self.variables]
         return keras.ops.max(keras.ops.abs(self.scale(keras.ops, *values)))
 
-    def offset(self):
+    def offset(self) -> float:
         if self.shift is None:
             return 0.0
         shift = np.asarray(self.shift(*self._values()))
         return float(round_up(np.sqrt(np.sum(shift**2) * self.cells), 16 + shift.size))
 
-    def rounding(self, constant):
+    def rounding(self, constant: float) -> tuple[float, float]:
         relative = gamma(8)
         return relative * max(constant, 1.0), relative * self.offset() * 2

@@ -1,5 +1,10 @@
 """Linear operators: estimate by power iteration, bound by proof."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import numpy as np
 from keras import ops
 
@@ -11,6 +16,10 @@ from gloro_tf.lipschitz.factors import (
     gamma,
 )
 from gloro_tf.ops import certified_norm, norm, power_iterate, round_up, torus_norm, twists
+from gloro_tf.types import Tensor
+
+if TYPE_CHECKING:
+    from gloro_tf.lipschitz.conv_geometry import ConvGeometry
 
 # The square root of how many different orders of summation one layer may mix for one example.
 ORDERS = 2.0
@@ -26,47 +35,50 @@ class LinearOperator(Factor):
     """
 
     kernel_roundings = 0
+    iterate_shape: tuple[int, ...] | None
 
-    def __init__(self, kernel, bias=None, cells=1):
+    def __init__(
+        self, kernel: Callable[[], Tensor], bias: Callable[[], Tensor] | None = None, cells: int = 1
+    ) -> None:
         self.kernel, self.bias, self.cells = kernel, bias, cells
 
-    def apply(self, x, kernel):
+    def apply(self, x: Tensor, kernel: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def adjoint(self, y, kernel):
+    def adjoint(self, y: Tensor, kernel: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def prepare(self):
+    def prepare(self) -> Tensor:
         """Returns the float32 kernel in the form that `apply` takes."""
         return ops.cast(self.kernel(), "float32")
 
-    def estimate(self, iterate=None):
+    def estimate(self, iterate: Tensor | None = None) -> Tensor:
         return ops.min(norm(self.apply(ops.stop_gradient(iterate), self.prepare())))
 
-    def advance(self, iterate, steps):
+    def advance(self, iterate: Tensor, steps: int) -> Tensor:
         kernel = ops.stop_gradient(self.prepare())
         return power_iterate(
             lambda x: self.apply(x, kernel), lambda y: self.adjoint(y, kernel), iterate, steps
         )
 
-    def offset(self):
+    def offset(self) -> float:
         if self.bias is None:
             return 0.0
         bias = float64(self.bias())
         return float(round_up(np.sqrt(np.sum(bias**2) * self.cells), bias.size + 4))
 
-    def fan_in(self):
+    def fan_in(self) -> int:
         """How many products one output accumulates."""
         raise NotImplementedError
 
-    def output_size(self):
+    def output_size(self) -> int:
         raise NotImplementedError
 
-    def absolute_norm(self):
+    def absolute_norm(self) -> float:
         """Bounds the norm of the operator of absolute values by Schur's test."""
         raise NotImplementedError
 
-    def rounding(self, constant):
+    def rounding(self, constant: float) -> tuple[float, float]:
         # A partial sum over inputs S is, for all outputs at once, `A[:, S] h[S]`: at most
         # `constant * ||h||` long. ORDERS covers outputs that are summed in different orders.
         sums = ORDERS * gamma(self.fan_in() + 1)
@@ -88,28 +100,35 @@ class DenseOperator(LinearOperator):
             from other weights. Defaults to 0.
     """
 
-    def __init__(self, kernel, bias, shape, cells=1, kernel_roundings=0):
+    def __init__(
+        self,
+        kernel: Callable[[], Tensor],
+        bias: Callable[[], Tensor] | None,
+        shape: tuple[int, int],
+        cells: int = 1,
+        kernel_roundings: int = 0,
+    ) -> None:
         super().__init__(kernel, bias, cells)
         self.kernel_roundings = kernel_roundings
         self.shape = tuple(shape)
         self.iterate_shape = (1, self.shape[0])
 
-    def apply(self, x, kernel):
+    def apply(self, x: Tensor, kernel: Tensor) -> Tensor:
         return ops.matmul(x, kernel)
 
-    def adjoint(self, y, kernel):
+    def adjoint(self, y: Tensor, kernel: Tensor) -> Tensor:
         return ops.matmul(y, ops.transpose(kernel))
 
-    def bound(self):
+    def bound(self) -> float:
         return certified_norm(float64(self.kernel()))
 
-    def fan_in(self):
+    def fan_in(self) -> int:
         return self.shape[0]
 
-    def output_size(self):
+    def output_size(self) -> int:
         return self.shape[1] * self.cells
 
-    def absolute_norm(self):
+    def absolute_norm(self) -> float:
         size = np.abs(float64(self.kernel()))
         return _schur(size.sum(axis=0).max(), size.sum(axis=1).max(), size.size)
 
@@ -137,8 +156,15 @@ class ConvOperator(LinearOperator):
     explicit_side, explicit_entries = 2048, 40_000_000
 
     def __init__(
-        self, kernel, bias, geometry, in_channels, out_channels, groups=1, transposed=False
-    ):
+        self,
+        kernel: Callable[[], Tensor],
+        bias: Callable[[], Tensor] | None,
+        geometry: ConvGeometry,
+        in_channels: int,
+        out_channels: int,
+        groups: int = 1,
+        transposed: bool = False,
+    ) -> None:
         cells = geometry.input_cells if transposed else geometry.output_cells
         super().__init__(kernel, bias, cells)
         self.geometry, self.groups, self.transposed = geometry, groups, transposed
@@ -156,16 +182,16 @@ class ConvOperator(LinearOperator):
         self._signs = [signs[:, axis].reshape(-1, 1, 1, 1).astype("float32") for axis in (0, 1)]
         self.iterate_shape = (len(signs), *geometry.sides, in_channels * geometry.phases)
 
-    def prepare(self):
+    def prepare(self) -> Tensor:
         return self.geometry.block_kernel(ops.cast(self.kernel(), "float32"), ops)
 
-    def apply(self, x, kernel):
+    def apply(self, x: Tensor, kernel: Tensor) -> Tensor:
         if self.is_explicit:
             x = x * ops.convert_to_tensor(self._inside)
         y = self._correlate(x, kernel, *self.geometry.reach)
         return y * ops.convert_to_tensor(self._outside) if self.is_explicit else y
 
-    def adjoint(self, y, kernel):
+    def adjoint(self, y: Tensor, kernel: Tensor) -> Tensor:
         if self.is_explicit:
             y = y * ops.convert_to_tensor(self._outside)
         height, width, per_group, _ = kernel.shape
@@ -185,7 +211,7 @@ class ConvOperator(LinearOperator):
             return ops.conv(x, kernel, padding="valid", data_format="channels_last")
         return _grouped_correlation(x, kernel, self.groups)
 
-    def bound(self):
+    def bound(self) -> float:
         kernel = float64(self.kernel())
         per_group = kernel.shape[-1] // self.groups
         parts = [kernel[..., g * per_group : (g + 1) * per_group] for g in range(self.groups)]
@@ -193,20 +219,20 @@ class ConvOperator(LinearOperator):
             return max(certified_norm(self.geometry.matrix(part)) for part in parts)
         return torus_norm([self.geometry.block_kernel(p, np) for p in parts], self.geometry.sides)
 
-    def fan_in(self):
+    def fan_in(self) -> int:
         height, width, per_group, outputs = self.kernel().shape
         return height * width * (outputs // self.groups if self.transposed else per_group)
 
-    def output_size(self):
+    def output_size(self) -> int:
         geometry = self.geometry
         if self.transposed:
             return geometry.input_cells * self.in_channels
         return geometry.output_cells * self.out_channels
 
-    def absolute_norm(self):
+    def absolute_norm(self) -> float:
         return self.schur(self.kernel())
 
-    def schur(self, kernel):
+    def schur(self, kernel: Tensor) -> float:
         """Bounds the norm of the convolution with the absolute values of a kernel."""
         size = np.abs(float64(kernel))
         height, width, per_group, _ = size.shape

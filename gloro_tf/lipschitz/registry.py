@@ -1,20 +1,28 @@
 """The rule book: which layer stretches distances by how much. Closed unless a rule says so."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
 import keras
+
+from gloro_tf.types import Tensor
 
 COMPUTES = ("call", "__call__", "convolution_op")
 # Methods of our own layers that `call` goes through, or that rules read.
 COMPUTES += ("_convolve", "merged_kernel", "branch_kernel", "shift", "unit_kernel", "track")
 COMPUTES += ("_orthogonalize",)
-_RULES = {}
-_ACTIVATIONS = {}
+Rule: TypeAlias = Callable[..., Any]
+_RULES: dict[type | str, Rule] = {}
+_ACTIVATIONS: dict[Callable[..., Any], tuple[float, float, int]] = {}
 
 
 class UnsupportedLayerError(TypeError):
     """Raised for a layer, merge or activation whose Lipschitz constant no rule gives."""
 
 
-def register(layer_class):
+def register(layer_class: type | str) -> Callable[[Rule], Rule]:
     """Registers the rule of a layer type.
 
     The decorated function is called as `rule(layer, *input_shapes)`, shapes with the batch axis
@@ -45,7 +53,12 @@ def register(layer_class):
     return decorator
 
 
-def register_activation(function, constant=None, at_zero=0.0, terms=8):
+def register_activation(
+    function: Callable[[Tensor], Tensor],
+    constant: float | None = None,
+    at_zero: float = 0.0,
+    terms: int = 8,
+) -> None:
     """Registers the Lipschitz constant of an elementwise activation function.
 
     Args:

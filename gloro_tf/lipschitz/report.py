@@ -1,6 +1,9 @@
 """A table of what each layer contributes to a model's Lipschitz constant."""
 
+from __future__ import annotations
+
 import dataclasses
+from typing import Any
 
 from gloro_tf.lipschitz.graph import Merge
 
@@ -37,7 +40,7 @@ class Report:
             )
         return "\n".join(lines)
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Returns plain lists and numbers, for JSON."""
         layers = [{**dataclasses.asdict(row), "gap": row.gap} for row in self.rows]
         return {"layers": layers, "estimate": self.estimate, "bound": self.bound}

@@ -1,19 +1,24 @@
 """The bottom column: the best score that any rival class can reach within a radius."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
+from collections.abc import Callable
+from typing import Any, Self
 
 import numpy as np
 from keras import ops
 
-from gloro_tf.margins.relaxed import STRICT, relaxed_bottom, relaxed_radii
+from gloro_tf.margins.relaxed import STRICT, Relaxation, relaxed_bottom, relaxed_radii
+from gloro_tf.types import Array, Tensor
 
 FLOAT32_OUTWARD = 16 * 2.0**-24
 LENGTH_OUTWARD = 1.01
 _TINY = 1e-30
 
 
-def top_class(logits):
+def top_class(logits: Tensor) -> Tensor:
     """Index of the largest logit, the first of equal ones, `(batch,)` int32.
 
     `top_k` rather than `argmax`, whose TensorFlow form does not export to ONNX or LiteRT.
@@ -21,7 +26,9 @@ def top_class(logits):
     return ops.top_k(logits, 1)[1][..., 0]
 
 
-def with_bottom(logits, margin_lipschitz, epsilon, relaxation=STRICT):
+def with_bottom(
+    logits: Tensor, margin_lipschitz: Tensor, epsilon: Tensor, relaxation: Relaxation = STRICT
+) -> Tensor:
     """Appends the bottom score to a batch of logits.
 
     `bottom = max_{i != j} logit_i + epsilon * K[j, i]` with `j` the predicted class.
@@ -43,7 +50,7 @@ def with_bottom(logits, margin_lipschitz, epsilon, relaxation=STRICT):
     )
 
 
-def certified_radius(logits, margin_lipschitz):
+def certified_radius(logits: Tensor, margin_lipschitz: Tensor) -> Tensor:
     """Returns the largest radius that the margins certify, in exact arithmetic.
 
     `r = min_{i != j} (logit_j - logit_i) / K[j, i]`; 0 on ties, infinite only where every `K[j, i]`
@@ -72,26 +79,28 @@ class FrozenMargins:
     were measured in the network at `x`. `SOUNDNESS.md` has the derivation.
     """
 
-    growth: object
-    slope: object
-    offset: object
-    centre: object = 0.0
-    forms: object = None
+    growth: Any
+    slope: Any
+    offset: Any
+    centre: Any = 0.0
+    forms: Any = None
 
     @classmethod
-    def from_bound(cls, margin_lipschitz, slope, offset, centre=0.0):
+    def from_bound(
+        cls, margin_lipschitz: Array, slope: Array, offset: Array, centre: float = 0.0
+    ) -> Self:
         """From real-arithmetic constants and the float32 error `slope * ||x - centre|| + offset`.
 
         The error counts twice, at `x` and at a point `radius` further out.
         """
         return cls(margin_lipschitz + slope, 2 * slope, 2 * offset, centre)
 
-    def with_forms(self, forms, per_error, fixed):
+    def with_forms(self, forms: Array, per_error: Array, fixed: Array) -> FrozenMargins:
         """The tables where each input's error follows from its measured norms, given what
         `gloro_tf.lipschitz.measured.error_forms` found."""
         return FrozenMargins(self.growth, 2 * per_error, 2 * fixed, self.centre, forms * [[1], [2]])
 
-    def sizes(self, inputs, norms=None):
+    def sizes(self, inputs: Tensor, norms: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """`(size, extra)` in float32, `(batch, 1)` each, outward by their own rounding."""
         if norms is not None:
             terms = ops.concatenate([ops.ones_like(norms[:, :1]), norms], axis=-1)
@@ -105,7 +114,9 @@ class FrozenMargins:
         outward = LENGTH_OUTWARD + math.prod(inputs.shape[1:]) * 2.0**-23
         return length * ops.reshape(size, (-1, 1)) * outward, 0.0
 
-    def rows(self, logits, inputs, norms=None):
+    def rows(
+        self, logits: Tensor, inputs: Tensor, norms: Tensor | None = None
+    ) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         """Returns a callable from `(batch,)` classes to their growth and slack rows, slack outward
         by its own rounding; `norms` as measured, where the tables have `forms`."""
         size, extra = self.sizes(inputs, norms)
@@ -120,7 +131,14 @@ class FrozenMargins:
 
         return of
 
-    def with_bottom(self, logits, inputs, epsilon, relaxation=STRICT, norms=None):
+    def with_bottom(
+        self,
+        logits: Tensor,
+        inputs: Tensor,
+        epsilon: Tensor,
+        relaxation: Relaxation = STRICT,
+        norms: Tensor | None = None,
+    ) -> Tensor:
         """Appends the bottom score, `(batch, classes + 1)`."""
         rows = self.rows(logits, inputs, norms)
 
@@ -133,7 +151,13 @@ class FrozenMargins:
         bottom = ops.where(ops.isnan(bottom), np.inf, bottom)
         return ops.concatenate([logits, bottom], axis=-1)
 
-    def radii(self, logits, length=None, relaxation=STRICT, norms=None):
+    def radii(
+        self,
+        logits: Array,
+        length: Array | None = None,
+        relaxation: Relaxation = STRICT,
+        norms: Array | None = None,
+    ) -> tuple[Array, Array]:
         """Certified radii in float64 NumPy, rounded down.
 
         Args:
@@ -150,7 +174,7 @@ class FrozenMargins:
             with np.errstate(invalid="ignore"):
                 sizes = self.forms[:, :1] + self.forms[:, 1:] @ np.asarray(norms, "float64").T
         sizes = np.asarray(sizes, "float64") * (1 + 1e-12)
-        finite = np.isfinite(logits).all(axis=1) & np.isfinite(sizes).all(axis=0)
+        finite = np.logical_and(np.isfinite(logits).all(axis=1), np.isfinite(sizes).all(axis=0))
         logits = np.where(finite[:, None], logits, 0.0)
         size, extra = np.where(finite, sizes, 0.0)[..., None]
 
@@ -163,7 +187,7 @@ class FrozenMargins:
         radii = np.where(np.isnan(radii), 0.0, radii)
         return np.where(finite[:, None], radii, 0.0), order.astype("int64")
 
-    def radius(self, logits, length):
+    def radius(self, logits: Array, length: Array) -> tuple[Array, Array]:
         """The labels and the radii of the ordinary promise: int64 and float64 `(n,)`."""
         radii, order = self.radii(logits, length)
         return order[:, 0], radii[:, 0]

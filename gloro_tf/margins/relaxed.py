@@ -9,8 +9,18 @@ A relaxation says which `k` count. Everything here walks over the ranks once and
 over `(batch, classes)`, so memory does not grow with `k`.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from keras import ops
+
+from gloro_tf.types import ArrayLike, Tensor
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 
 class Relaxation:
@@ -22,11 +32,11 @@ class Relaxation:
             these sets.
     """
 
-    def __init__(self, k=1, sets=None):
+    def __init__(self, k: int = 1, sets: ArrayLike | None = None) -> None:
         self.k = int(k)
         self.sets = None if sets is None else np.asarray(sets, "bool")
 
-    def allowed(self, order, module=ops):
+    def allowed(self, order: Tensor, module: ModuleType = ops) -> list[Any]:
         """For each rank, whether the best classes up to it may be promised.
 
         Args:
@@ -51,7 +61,9 @@ class Relaxation:
 STRICT = Relaxation()
 
 
-def relaxed_bottom(logits, growth_of, relaxation=STRICT):
+def relaxed_bottom(
+    logits: Tensor, growth_of: Callable[[Tensor], Tensor], relaxation: Relaxation = STRICT
+) -> Tensor:
     """Appends a bottom score that leaves the best class on top where a relaxed promise holds.
 
     `bottom = min_k max_{j among the k best, i not} logit_i + growth[j, i] + (logit_(1) - logit_j)`,
@@ -84,7 +96,12 @@ def relaxed_bottom(logits, growth_of, relaxation=STRICT):
     return ops.concatenate([logits, bottom], axis=-1)
 
 
-def relaxed_radii(logits, rows_of, relaxation=STRICT, module=ops):
+def relaxed_radii(
+    logits: Tensor,
+    rows_of: Callable[[Tensor], tuple[Tensor, Tensor]],
+    relaxation: Relaxation = STRICT,
+    module: ModuleType = ops,
+) -> tuple[Tensor, Tensor]:
     """The radius within which the set of the `k` best classes stays, for each `k`.
 
     Args:
@@ -127,7 +144,7 @@ def _order(logits, k, module):
     return ops.top_k(logits, k)[1]
 
 
-def loosest(radii, epsilon):
+def loosest(radii: Tensor, epsilon: Tensor) -> Tensor:
     """The largest promised `k` at a radius, `(batch,)` int32; 0 where nothing is promised."""
     ranks = np.arange(1, radii.shape[-1] + 1)
     return ops.cast(ops.max(ops.where(radii > epsilon, ranks[None], 0), axis=-1), "int32")
