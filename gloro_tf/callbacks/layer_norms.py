@@ -1,5 +1,9 @@
 """Logs what each layer contributes to the Lipschitz constant."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 
 
@@ -10,6 +14,6 @@ class LayerNorms(keras.callbacks.Callback):
     before `CSVLogger` and `TensorBoard` in the list of callbacks, so that these write them.
     """
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if logs is not None:
             logs.update({f"estimate/{k}": v for k, v in self.model.layer_estimates().items()})

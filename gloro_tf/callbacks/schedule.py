@@ -1,5 +1,7 @@
 """A small language of schedules."""
 
+from __future__ import annotations
+
 import dataclasses
 import difflib
 import itertools
@@ -90,7 +92,7 @@ class Schedule:
             "'1 constant 50% 1 exponential 100% 0.001' or just '1.0'."
         )
 
-    def turning_points(self, epochs):
+    def turning_points(self, epochs: int) -> list[float]:
         """The epochs at which segments end, in a run of so many epochs.
 
         Args:
@@ -106,7 +108,7 @@ class Schedule:
             raise ValueError(self._wrong(f"{reason}; train longer or move a turning point"))
         return times
 
-    def __call__(self, epoch, epochs):
+    def __call__(self, epoch: float, epochs: int) -> float:
         """The value at a position.
 
         Args:

@@ -1,5 +1,9 @@
 """Callbacks that move a number of the model along a schedule."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 
 from gloro_tf.callbacks.schedule import Schedule
@@ -8,45 +12,46 @@ from gloro_tf.callbacks.schedule import Schedule
 class Scheduler(keras.callbacks.Callback):
     """Sets a value before every training step, from the position of that step alone."""
 
-    name, factor = None, 1.0
+    name: str | None = None
+    factor = 1.0
 
-    def __init__(self, schedule):
+    def __init__(self, schedule: Schedule | str) -> None:
         super().__init__()
         self.schedule = schedule if isinstance(schedule, Schedule) else Schedule(schedule)
         self._epoch, self._value = 0, None
 
-    def variable(self, model):
+    def variable(self, model: keras.Model) -> keras.Variable:
         """The variable that the schedule moves."""
         raise NotImplementedError
 
-    def value_at(self, position, epochs):
+    def value_at(self, position: float, epochs: int) -> float:
         """What the variable is at a position, in epochs of a run of so many epochs."""
         return self.factor * self.schedule(position, epochs)
 
-    def apply(self, value):
+    def apply(self, value: float) -> None:
         self.variable(self.model).assign(self.factor * value)
 
     def _move(self, position):
         self._value = self.schedule(position, self.params["epochs"])
         self.apply(self._value)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.schedule.turning_points(self.params["epochs"])
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch = epoch
         self._move(epoch)
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         steps = self.params.get("steps")
         if steps:
             self._move(self._epoch + batch / steps)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if logs is not None:
             logs[self.name] = self._value
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._move(self.params["epochs"])
 
 
@@ -63,7 +68,7 @@ class EpsilonSchedule(Scheduler):
 
     name = "schedule/epsilon"
 
-    def variable(self, model):
+    def variable(self, model: keras.Model) -> keras.Variable:
         return model.epsilon_scale
 
 
@@ -78,7 +83,7 @@ class TradesSchedule(Scheduler):
 
     name = "schedule/trades"
 
-    def variable(self, model):
+    def variable(self, model: keras.Model) -> keras.Variable:
         return model.trades_weight
 
 
@@ -94,12 +99,12 @@ class LearningRateSchedule(Scheduler):
 
     name = "schedule/learning_rate"
 
-    def __init__(self, schedule, rate):
+    def __init__(self, schedule: Schedule | str, rate: float) -> None:
         super().__init__(schedule)
         self.rate = self.factor = rate
 
-    def variable(self, model):
+    def variable(self, model: keras.Model) -> keras.Variable:
         return model.optimizer._learning_rate
 
-    def apply(self, value):
+    def apply(self, value: float) -> None:
         self.model.optimizer.learning_rate = self.rate * value

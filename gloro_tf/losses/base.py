@@ -1,10 +1,14 @@
 """What the losses share: labels in both forms, and how they meet a `GloroModel`."""
 
+from __future__ import annotations
+
 import keras
 from keras import ops
 
+from gloro_tf.types import Tensor
 
-def label_matrix(y_true, classes):
+
+def label_matrix(y_true: Tensor, classes: int) -> Tensor:
     """Returns labels as `(batch, classes)` float32 rows, from integers or one-hot rows.
 
     Args:
@@ -23,7 +27,7 @@ class CertifiedLoss(keras.losses.Loss):
     Labels are integers or one-hot rows; the loss is one value per example, which Keras reduces.
     """
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         raise NotImplementedError
 
 
@@ -34,10 +38,10 @@ class MarginLoss(keras.losses.Loss):
     `epsilon * K[label]`, how much each class can gain on the label within the radius.
     """
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         logits, growth = ops.split(y_pred, 2, axis=-1)
         return self.from_margins(label_matrix(y_true, logits.shape[-1]), logits, growth)
 
-    def from_margins(self, labels, logits, growth):
+    def from_margins(self, labels: Tensor, logits: Tensor, growth: Tensor) -> Tensor:
         """Returns `(batch,)` losses from `(batch, classes)` labels, logits and growth."""
         raise NotImplementedError

@@ -1,9 +1,14 @@
 """Cross-entropy with the bottom class."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from gloro_tf.losses.base import CertifiedLoss, label_matrix
+from gloro_tf.types import Config, Tensor
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
@@ -21,16 +26,16 @@ class Crossentropy(CertifiedLoss):
         [Leino et al., Globally-Robust Neural Networks](https://arxiv.org/abs/2102.08452), sec. 4.
     """
 
-    def __init__(self, temperature=1.0, name="crossentropy", **kwargs):
+    def __init__(self, temperature: float = 1.0, name: str = "crossentropy", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         if temperature <= 0:
             raise ValueError(f"`temperature` must be positive. Received: temperature={temperature}")
         self.temperature = temperature
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         labels = label_matrix(y_true, y_pred.shape[-1] - 1)
         log_softmax = ops.log_softmax(y_pred / self.temperature, axis=-1)
         return -ops.sum(labels * log_softmax[:, :-1], axis=-1)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "temperature": self.temperature}

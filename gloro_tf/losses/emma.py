@@ -1,9 +1,14 @@
 """EMMA: efficient margin maximisation."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from gloro_tf.losses.base import MarginLoss
+from gloro_tf.types import Config, Tensor
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
@@ -27,7 +32,9 @@ class EMMA(MarginLoss):
         https://arxiv.org/abs/2301.12549), section 4; the floor is in the authors' code only.
     """
 
-    def __init__(self, floor=0.01, temperature=1.0, name="emma", **kwargs):
+    def __init__(
+        self, floor: float = 0.01, temperature: float = 1.0, name: str = "emma", **kwargs: Any
+    ) -> None:
         super().__init__(name=name, **kwargs)
         if not 0 <= floor <= 1:
             raise ValueError(f"`floor` must lie in [0, 1]. Received: floor={floor}")
@@ -35,14 +42,14 @@ class EMMA(MarginLoss):
             raise ValueError(f"`temperature` must be positive. Received: temperature={temperature}")
         self.floor, self.temperature = floor, temperature
 
-    def shifted(self, labels, logits, growth):
+    def shifted(self, labels: Tensor, logits: Tensor, growth: Tensor) -> Tensor:
         """The differences to the label's logit, `(batch, classes)`, moved by each share."""
         difference = logits - ops.sum(labels * logits, axis=-1, keepdims=True)
         share = ops.clip(-difference / ops.maximum(growth, 1e-8), self.floor, 1.0)
         return difference + ops.stop_gradient(share) * growth
 
-    def from_margins(self, labels, logits, growth):
+    def from_margins(self, labels: Tensor, logits: Tensor, growth: Tensor) -> Tensor:
         return ops.logsumexp(self.shifted(labels, logits, growth) / self.temperature, axis=-1)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "floor": self.floor, "temperature": self.temperature}

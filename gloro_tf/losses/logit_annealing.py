@@ -1,9 +1,14 @@
 """Logit annealing: less weight on examples that have their margin."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from gloro_tf.losses.emma import EMMA
+from gloro_tf.types import Config, Tensor
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
@@ -28,8 +33,14 @@ class LogitAnnealing(EMMA):
     """
 
     def __init__(
-        self, temperature=0.75, offset=2.0, power=5.0, floor=0.01, name="logit_annealing", **kwargs
-    ):
+        self,
+        temperature: float = 0.75,
+        offset: float = 2.0,
+        power: float = 5.0,
+        floor: float = 0.01,
+        name: str = "logit_annealing",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(floor=floor, temperature=temperature, name=name, **kwargs)
         if offset < 0:
             raise ValueError(f"`offset` must be at least 0. Received: offset={offset}")
@@ -37,12 +48,12 @@ class LogitAnnealing(EMMA):
             raise ValueError(f"`power` must be 0 or at least 1. Received: power={power}")
         self.offset, self.power = offset, power
 
-    def from_margins(self, labels, logits, growth):
+    def from_margins(self, labels: Tensor, logits: Tensor, growth: Tensor) -> Tensor:
         shifted = self.shifted(labels, logits, growth) - self.offset * labels
         lost = ops.logsumexp(shifted / self.temperature, axis=-1)
         lost = lost - ops.sum(labels * shifted, axis=-1) / self.temperature  # -log q
         weight = (-ops.expm1(-lost)) ** self.power if self.power else 1.0
         return self.temperature * weight * lost
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "offset": self.offset, "power": self.power}

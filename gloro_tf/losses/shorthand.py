@@ -1,7 +1,11 @@
 """Losses by name: `"emma"`, `"crossentropy"`, `"trades_kl.1.5"`, `"margin"`."""
 
+from __future__ import annotations
+
 import difflib
 import math
+from collections.abc import Callable
+from typing import Any
 
 import keras
 
@@ -10,6 +14,7 @@ from gloro_tf.losses.emma import EMMA
 from gloro_tf.losses.logit_annealing import LogitAnnealing
 from gloro_tf.losses.static_margin import StaticMargin
 from gloro_tf.losses.trades import Trades
+from gloro_tf.types import Tensor
 
 _NAMES = {
     "crossentropy": lambda value: Crossentropy(**_given(temperature=value)),
@@ -26,7 +31,7 @@ def _given(**kwargs):
     return {k: v for k, v in kwargs.items() if v is not None}
 
 
-def get(identifier):
+def get(identifier: str | Callable[..., Tensor]) -> Any:
     """Returns a loss object.
 
     Args:

@@ -1,9 +1,14 @@
 """The static all-class margin loss."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from gloro_tf.losses.base import MarginLoss
+from gloro_tf.types import Tensor
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
@@ -17,8 +22,8 @@ class StaticMargin(MarginLoss):
         constants.
     """
 
-    def __init__(self, name="margin", **kwargs):
+    def __init__(self, name: str = "margin", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
 
-    def from_margins(self, labels, logits, growth):
+    def from_margins(self, labels: Tensor, logits: Tensor, growth: Tensor) -> Tensor:
         return -ops.sum(labels * ops.log_softmax(logits + growth, axis=-1), axis=-1)

@@ -1,9 +1,14 @@
 """TRADES for certified models."""
 
+from __future__ import annotations
+
+from typing import Any, Literal
+
 import keras
 from keras import ops
 
 from gloro_tf.losses.base import CertifiedLoss, label_matrix
+from gloro_tf.types import Config, Tensor
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
@@ -26,7 +31,13 @@ class Trades(CertifiedLoss):
         [Zhang et al., TRADES](https://arxiv.org/abs/1901.08573).
     """
 
-    def __init__(self, weight=1.0, kind="kl", name="trades", **kwargs):
+    def __init__(
+        self,
+        weight: float = 1.0,
+        kind: Literal["kl", "ce"] = "kl",
+        name: str = "trades",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name=name, **kwargs)
         if kind not in ("kl", "ce"):
             raise ValueError(f"`kind` must be 'kl' or 'ce'. Received: kind={kind!r}")
@@ -35,11 +46,11 @@ class Trades(CertifiedLoss):
         self.weight, self.kind = float(weight), kind
         self._variable = None
 
-    def bind(self, variable):
+    def bind(self, variable: keras.Variable) -> None:
         """Reads the weight from a variable of the model, so that it can be scheduled."""
         self._variable = variable
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         logits = y_pred[:, :-1]
         labels = label_matrix(y_true, logits.shape[-1])
         log_q = ops.log_softmax(logits, axis=-1)
@@ -49,5 +60,5 @@ class Trades(CertifiedLoss):
         weight = self.weight if self._variable is None else self._variable
         return -ops.sum(labels * log_q, axis=-1) + weight * price
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "weight": self.weight, "kind": self.kind}

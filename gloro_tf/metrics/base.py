@@ -1,13 +1,17 @@
 """What the metrics share."""
 
+from __future__ import annotations
+
 import difflib
+from typing import Any
 
 import keras
 from keras import ops
 
 from gloro_tf.margins import loosest
+from gloro_tf.types import Tensor
 
-_NAMES = {}
+_NAMES: dict[str, type] = {}
 
 
 def named(*names):
@@ -20,7 +24,7 @@ def named(*names):
     return decorator
 
 
-def get(identifier):
+def get(identifier: str | keras.metrics.Metric) -> Any:
     """Returns a metric: objects and Keras' own names as they are, ours from strings.
 
     Ours are `"clean_accuracy"`, `"vra"`, `"rejection_rate"`, `"certified_radius"`, `"top_k_vra"`,
@@ -53,15 +57,17 @@ class RowMean(keras.metrics.Metric):
     Subclasses give one value per example in `values`.
     """
 
-    def __init__(self, name=None, dtype=None, **kwargs):
+    def __init__(self, name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
         super().__init__(name=name, dtype=dtype, **kwargs)
         self.total = self.add_weight(name="total", initializer="zeros")
         self.count = self.add_weight(name="count", initializer="zeros")
 
-    def values(self, y_true, y_pred):
+    def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> None:
         values = ops.cast(self.values(y_true, ops.convert_to_tensor(y_pred)), self.dtype)
         weights = ops.ones_like(values)
         if sample_weight is not None:
@@ -69,7 +75,7 @@ class RowMean(keras.metrics.Metric):
         self.total.assign_add(ops.sum(values * weights))
         self.count.assign_add(ops.sum(weights))
 
-    def result(self):
+    def result(self) -> Tensor:
         return ops.divide_no_nan(self.total, self.count)
 
 
@@ -80,9 +86,9 @@ class RadiusMetric(RowMean):
     `(batch, classes + 1)`: the logits, then the certified radius.
     """
 
-    needs_constants = False
+    needs_constants: Any = False
 
-    def select(self, logits, radii, order, epsilon):
+    def select(self, logits: Tensor, radii: Tensor, order: Tensor, epsilon: Tensor) -> Tensor:
         """What `update_state` gets as `y_pred`, from the radii of `margins.relaxed_radii`."""
         radius = ops.max(radii, axis=-1, keepdims=True)
         return ops.concatenate([logits, radius], axis=-1)
@@ -97,7 +103,7 @@ class PromiseMetric(RowMean):
 
     needs_constants = True
 
-    def select(self, logits, radii, order, epsilon):
+    def select(self, logits: Tensor, radii: Tensor, order: Tensor, epsilon: Tensor) -> Tensor:
         """The members of the promised set, `(batch, classes)` float32."""
         size = loosest(radii, epsilon)
         ranks = ops.arange(order.shape[-1], dtype="int32")

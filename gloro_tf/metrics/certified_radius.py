@@ -1,9 +1,14 @@
 """The average certified radius."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from gloro_tf.metrics.base import RadiusMetric, named, true_class
+from gloro_tf.types import Tensor
 
 
 @named("certified_radius")
@@ -21,10 +26,10 @@ class CertifiedRadius(RadiusMetric):
 
     needs_constants = True
 
-    def __init__(self, name="certified_radius", dtype=None, **kwargs):
+    def __init__(self, name: str = "certified_radius", dtype: Any = None, **kwargs: Any) -> None:
         super().__init__(name=name, dtype=dtype, **kwargs)
 
-    def values(self, y_true, y_pred):
+    def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         logits, radius = y_pred[:, :-1], y_pred[:, -1]
         predicted = ops.cast(ops.argmax(logits, axis=-1), "int32")
         right = ops.equal(predicted, true_class(y_true, logits.shape[-1]))

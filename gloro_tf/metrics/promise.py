@@ -1,9 +1,14 @@
 """Metrics of relaxed promises: is the label in the promised set, and how large is that set."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from gloro_tf.metrics.base import PromiseMetric, named, true_class
+from gloro_tf.types import Tensor
 
 
 @named("top_k_vra", "affinity_vra")
@@ -23,10 +28,10 @@ class RelaxedVRA(PromiseMetric):
         section 5.
     """
 
-    def __init__(self, name="relaxed_vra", dtype=None, **kwargs):
+    def __init__(self, name: str = "relaxed_vra", dtype: Any = None, **kwargs: Any) -> None:
         super().__init__(name=name, dtype=dtype, **kwargs)
 
-    def values(self, y_true, y_pred):
+    def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         labels = true_class(y_true, y_pred.shape[-1])
         return ops.take_along_axis(y_pred, labels[:, None], axis=-1)[:, 0]
 
@@ -41,10 +46,12 @@ class PromisedSetSize(PromiseMetric):
         dtype: str.
     """
 
-    def __init__(self, name="promised_set_size", dtype=None, **kwargs):
+    def __init__(self, name: str = "promised_set_size", dtype: Any = None, **kwargs: Any) -> None:
         super().__init__(name=name, dtype=dtype, **kwargs)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> None:
         sizes = ops.sum(y_pred, axis=-1)
         weights = ops.cast(sizes > 0, "float32")
         if sample_weight is not None:

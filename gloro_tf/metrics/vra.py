@@ -1,9 +1,14 @@
 """Verified robust accuracy."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from gloro_tf.metrics.base import RadiusMetric, named, true_class
+from gloro_tf.types import Config, Tensor
 
 
 @named("vra")
@@ -21,7 +26,13 @@ class VRA(RadiusMetric):
         ValueError: for a negative `epsilon`.
     """
 
-    def __init__(self, epsilon=None, name=None, dtype=None, **kwargs):
+    def __init__(
+        self,
+        epsilon: float | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
         if epsilon is not None and not epsilon >= 0:
             raise ValueError(f"`epsilon` must not be negative. Received: epsilon={epsilon}")
         default = "vra" if epsilon is None else f"vra_{epsilon:.4g}"
@@ -29,10 +40,10 @@ class VRA(RadiusMetric):
         self.epsilon = epsilon
 
     @property
-    def needs_constants(self):
+    def needs_constants(self) -> bool:
         return self.epsilon is not None
 
-    def values(self, y_true, y_pred):
+    def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         if self.needs_constants:
             logits, radius = y_pred[:, :-1], y_pred[:, -1]
             certified = radius > self.epsilon
@@ -43,5 +54,5 @@ class VRA(RadiusMetric):
         right = ops.equal(predicted, true_class(y_true, logits.shape[-1]))
         return ops.logical_and(right, certified)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "epsilon": self.epsilon}

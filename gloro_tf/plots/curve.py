@@ -1,13 +1,30 @@
 """Certified accuracy against radius."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gloro_tf.plots import _figure
+from gloro_tf.types import ArrayLike, PathLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def certified_accuracy(
-    radii, correct=None, *, epsilon=None, max_radius=None, title=None, ax=None, path=None
-):
+    radii: ArrayLike | Mapping[str, tuple[ArrayLike, ArrayLike]],
+    correct: ArrayLike | None = None,
+    *,
+    epsilon: float | Sequence[float] | None = None,
+    max_radius: float | None = None,
+    title: str | None = None,
+    ax: Axes | None = None,
+    path: PathLike | None = None,
+) -> Figure:
     """Draws, for every radius r, the fraction that is right and certified beyond r.
 
     The curve is exact: it steps down at each certified radius. Where it starts, at `r = 0`, is

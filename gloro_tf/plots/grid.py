@@ -1,20 +1,29 @@
 """A grid of images with what is predicted and how far that is certified."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gloro_tf.plots import _figure
+from gloro_tf.types import ArrayLike, PathLike
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def examples(
-    images,
-    labels,
-    predicted,
-    radii,
-    class_names=None,
-    rows=4,
-    columns=8,
-    path=None,
-):
+    images: ArrayLike,
+    labels: ArrayLike,
+    predicted: ArrayLike,
+    radii: ArrayLike,
+    class_names: Sequence[str] | None = None,
+    rows: int = 4,
+    columns: int = 8,
+    path: PathLike | None = None,
+) -> Figure:
     """Draws images, each titled with its predicted class and its certified radius.
 
     Right predictions are blue and wrong ones red, with the true class; those without a

@@ -1,13 +1,31 @@
 """How the certified radii are distributed."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gloro_tf.plots import _figure
+from gloro_tf.types import ArrayLike, PathLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def margins(
-    radii, correct, *, epsilon=None, max_radius=None, bins=40, title=None, ax=None, path=None
-):
+    radii: ArrayLike,
+    correct: ArrayLike,
+    *,
+    epsilon: float | Sequence[float] | None = None,
+    max_radius: float | None = None,
+    bins: int = 40,
+    title: str | None = None,
+    ax: Axes | None = None,
+    path: PathLike | None = None,
+) -> Figure:
     """Draws a histogram of certified radii, right predictions under wrong ones.
 
     Predictions without a certificate have no radius; the legend counts them.

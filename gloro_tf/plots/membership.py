@@ -1,11 +1,27 @@
 """What an attack on membership reaches, and what privacy allows it."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gloro_tf.plots import _figure
+from gloro_tf.types import ArrayLike, PathLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
-def attack_roc(curves, *, title=None, ax=None, path=None):
+def attack_roc(
+    curves: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    title: str | None = None,
+    ax: Axes | None = None,
+    path: PathLike | None = None,
+) -> Figure:
     """Draws ROC curves of attacks with both axes logarithmic, where the confident positives show.
 
     Args:
@@ -37,7 +53,14 @@ def attack_roc(curves, *, title=None, ax=None, path=None):
         return _end(ax, title, path)
 
 
-def attack_precision(curves, *, request=None, title=None, ax=None, path=None):
+def attack_precision(
+    curves: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    request: float | None = None,
+    title: str | None = None,
+    ax: Axes | None = None,
+    path: PathLike | None = None,
+) -> Figure:
     """Draws the precision of "member" against the share of members found, as thresholds fall.
 
     Args:
@@ -61,7 +84,15 @@ def attack_precision(curves, *, request=None, title=None, ax=None, path=None):
         return _end(ax, title, path)
 
 
-def advantage_against_epsilon(epsilons, measured, bounds, *, title=None, ax=None, path=None):
+def advantage_against_epsilon(
+    epsilons: ArrayLike,
+    measured: Mapping[str, ArrayLike],
+    bounds: Mapping[str, ArrayLike],
+    *,
+    title: str | None = None,
+    ax: Axes | None = None,
+    path: PathLike | None = None,
+) -> Figure:
     """Draws the advantage of attacks on private models beside what privacy allows at most.
 
     Args:

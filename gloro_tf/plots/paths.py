@@ -1,8 +1,18 @@
 """Influence paths through an LSTM, drawn on its unrolled graph, and a heat map of its nodes."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from gloro_tf.plots import _figure
+from gloro_tf.types import Node, PathLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Where a node stands in its cell, which is one wide for a step and one high for a layer.
 PLACES = {
@@ -17,7 +27,15 @@ LABELS = {"i": "i", "f": "f", "g": "c̃", "o": "o", "c": "c", "h": "h"}
 ROWS = ("h", "c", "o", "g", "f", "i")
 
 
-def influence_paths(paths, words=None, *, top=10, title=None, ax=None, path=None):
+def influence_paths(
+    paths: Any,
+    words: Sequence[str] | None = None,
+    *,
+    top: int = 10,
+    title: str | None = None,
+    ax: Axes | None = None,
+    path: PathLike | None = None,
+) -> Figure:
     """Draws paths on the unrolled graph: width by influence, blue positive, red negative.
 
     Steps go right and layers up; in each cell are the gates i, f, c̃ (the candidate) and o, above
@@ -69,7 +87,14 @@ def influence_paths(paths, words=None, *, top=10, title=None, ax=None, path=None
         return _figure.finish(ax.figure, path)
 
 
-def node_influence(values, words=None, *, title=None, ax=None, path=None):
+def node_influence(
+    values: Mapping[Node, float],
+    words: Sequence[str] | None = None,
+    *,
+    title: str | None = None,
+    ax: Axes | None = None,
+    path: PathLike | None = None,
+) -> Figure:
     """Draws how much influence flows through every node, by step, as a heat map.
 
     Args:
@@ -88,7 +113,7 @@ def node_influence(values, words=None, *, title=None, ax=None, path=None):
         ValueError: if there are no nodes, a value is not one finite number, or there are too few
             words.
     """
-    values = {tuple(node): value for node, value in dict(values).items()}
+    values = {(k, n, s): value for (k, n, s), value in dict(values).items()}
     if not values or any(np.ndim(v) or not np.isfinite(v) for v in values.values()):
         raise ValueError(
             "`values` must be a dict from nodes (kind, layer, step) to finite numbers. "
