@@ -1,5 +1,10 @@
 """How a certified model is frozen, and what a frozen one certifies."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Self
+
 import numpy as np
 from keras import ops
 
@@ -7,21 +12,23 @@ from gloro_tf.data import check_images
 from gloro_tf.lipschitz import api, margin, measured, reference
 from gloro_tf.margins import FrozenMargins
 from gloro_tf.models import checks
+from gloro_tf.models._part import Part
 from gloro_tf.models.certificate import Certificate, check_precision, full_precision
+from gloro_tf.types import Array, ArrayLike
 
 TABLES = ("growth", "slope", "offset", "centre", "forms")
 MEASURED_ABOVE = 0.05
 
 
-class Certifying:
+class Certifying(Part):
     """The part of `GloroModel` that stores a bound and certifies by it."""
 
     @property
-    def is_frozen(self):
+    def is_frozen(self) -> bool:
         """Whether a bound is stored."""
         return self._is_frozen
 
-    def freeze(self, verbose=0):
+    def freeze(self, verbose: int = 0) -> Self:
         """Computes the guaranteed bound and stores it; returns self.
 
         Args:
@@ -57,7 +64,7 @@ class Certifying:
         slack = np.max(tables.slope * usual + tables.offset)
         return bool(slack > MEASURED_ABOVE * self.epsilon * np.max(tables.growth))
 
-    def frozen_tables(self):
+    def frozen_tables(self) -> dict[str, Array]:
         """Returns what `freeze` stored: `{"growth", "slope", "offset"}`, `(classes, classes)`
         float32 arrays, `"centre"`, a scalar, and, where rounding is bounded from measured norms,
         `"forms"`; see `gloro_tf.margins.FrozenMargins`."""
@@ -67,7 +74,7 @@ class Certifying:
             del found["forms"]
         return found
 
-    def restore_frozen(self, tables):
+    def restore_frozen(self, tables: Mapping[str, ArrayLike]) -> Self:
         """Stores tables that an earlier `freeze` of the same weights gave; returns self.
 
         Nothing here checks that they belong to these weights: it is for files whose SHA-256 is
@@ -80,7 +87,7 @@ class Certifying:
         self._set_frozen(True)
         return self
 
-    def unfreeze(self):
+    def unfreeze(self) -> Self:
         """Forgets the stored bound; returns self."""
         if self._is_frozen:
             self._set_frozen(False)
@@ -99,7 +106,7 @@ class Certifying:
     def _frozen_tables(self):
         return FrozenMargins(*self._tables[:-1], self._tables[-1] if self._is_measured else None)
 
-    def certify(self, x, batch_size=256, verbose=0):
+    def certify(self, x: ArrayLike, batch_size: int = 256, verbose: int | str = 0) -> Certificate:
         """Certifies a batch of inputs.
 
         Args:

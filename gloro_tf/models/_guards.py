@@ -3,10 +3,11 @@
 import numpy as np
 from keras import ops
 
+from gloro_tf.models._part import Part
 from gloro_tf.models.certificate import fingerprint, layer_arguments
 
 
-class Guards:
+class Guards(Part):
     """The part of `GloroModel` that notices that its network is no longer the bounded one."""
 
     def _current_fingerprint(self):

@@ -1,8 +1,13 @@
 """Collections of label sets for affinity robustness: reading, shipping and proposing them."""
 
+from __future__ import annotations
+
 import difflib
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+from gloro_tf.types import ArrayLike
 
 _CIFAR100 = {
     "aquatic_mammals": "beaver dolphin otter seal whale",
@@ -153,7 +158,9 @@ def _index(member, classes, class_names):
     return int(member)
 
 
-def propose_from_confusion(confusion, size=3, least=0.05):
+def propose_from_confusion(
+    confusion: ArrayLike, size: int = 3, least: float = 0.05
+) -> list[list[int]]:
     """Proposes sets of classes that a model confuses.
 
     Classes are joined greedily, most confused pair first, by the mean of the rates at which one is
@@ -190,7 +197,9 @@ def propose_from_confusion(confusion, size=3, least=0.05):
         groups[pair[0]] += groups.pop(pair[1])
 
 
-def propose_from_hierarchy(parents, class_names, size=5):
+def propose_from_hierarchy(
+    parents: Mapping[str, str | None], class_names: Sequence[str], size: int = 5
+) -> dict[str, list[str]]:
     """Proposes the sets of classes below each node of a hierarchy, as WordNet has one.
 
     Args:
@@ -202,7 +211,7 @@ def propose_from_hierarchy(parents, class_names, size=5):
         `{node: members}` of the nodes with 2 to `size` classes below them; of nodes with the same
         members, the one nearest to them.
     """
-    below = {}
+    below: dict[str, list[str]] = {}
     for name in class_names:
         node, seen = parents.get(name), set()
         while node is not None:

@@ -1,8 +1,13 @@
 """Architectures by name, as recipes and flags write them."""
 
+from __future__ import annotations
+
 import difflib
 import functools
 import numbers
+from collections.abc import Callable, Sequence
+
+import keras
 
 from gloro_tf.models.affinity_sets import SHIPPED
 from gloro_tf.models.cholesky_mlp import CholeskyMLP
@@ -14,7 +19,7 @@ from gloro_tf.models.relaxed import AffinityModel, RTKModel
 WEIGHTS = 10**9
 
 
-def build(name, input_shape, classes):
+def build(name: str, input_shape: Sequence[int], classes: int) -> keras.Model:
     """Builds a model of logits.
 
     Args:
@@ -34,12 +39,15 @@ def build(name, input_shape, classes):
     _check_shape(name, input_shape, classes)
     kind, _, detail = name.partition(".")
     if kind == "cholesky_mlp":
-        return CholeskyMLP(*_sizes(name, detail or "5x256"), input_shape, classes)
+        depth, width = _sizes(name, detail or "5x256")
+        return CholeskyMLP(depth, width, input_shape, classes)
     if kind in ("liresnet", "liresnet_neurips"):
         trunk, _, dense = detail.partition(".")
         dense_depth, dense_width = _sizes(name, dense) if dense else (None, None)
+        depth, width = _sizes(name, trunk or "6x64")
         return LiResNet(
-            *_sizes(name, trunk or "6x64"),
+            depth,
+            width,
             input_shape,
             classes,
             variant="neurips" if kind == "liresnet_neurips" else "chord",
@@ -51,7 +59,7 @@ def build(name, input_shape, classes):
     return ConvNet(kind, input_shape, classes, activation=detail or "minmax")
 
 
-def wrapper(relaxation):
+def wrapper(relaxation: str) -> Callable[..., GloroModel]:
     """The class of certified model that a recipe names, with its extra arguments filled in.
 
     Args:

@@ -1,26 +1,35 @@
 """What `certify` returns, and what ties it to the weights it was computed for."""
 
-import collections
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import json
 import re
 import sys
+from typing import NamedTuple
 
 import keras
 import numpy as np
+
+from gloro_tf.types import Array
 
 _UNSEEN = {"name", "trainable", "built"}
 _SHARED = re.compile(r', "shared_object_id": \d+')  # Keras adds it while it loads a file
 _PLAIN = (bool, int, float, str, tuple)
 
-Certificate = collections.namedtuple("Certificate", ["label", "radius", "certified"])
-Certificate.__doc__ = """Certified predictions, NumPy arrays of length `n`.
 
-`label` (int64) is the predicted class, `radius` (float64) the L2 distance within which no input is
-labelled otherwise, in the units of the input, and `certified` (bool) whether `radius` exceeds the
-model's epsilon.
-"""
+class Certificate(NamedTuple):
+    """Certified predictions, NumPy arrays of length `n`.
+
+    `label` (int64) is the predicted class, `radius` (float64) the L2 distance within which no input is
+    labelled otherwise, in the units of the input, and `certified` (bool) whether `radius` exceeds the
+    model's epsilon.
+    """
+
+    label: Array
+    radius: Array
+    certified: Array
 
 
 def fingerprint(model, tables):

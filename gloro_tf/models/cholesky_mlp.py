@@ -1,8 +1,14 @@
 """A stack of orthonormal dense layers."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
 import keras
 
 from gloro_tf.layers import CholeskyDense, MinMax, UnitNormHead
+from gloro_tf.types import Config
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
@@ -21,7 +27,15 @@ class CholeskyMLP(keras.Model):
         **kwargs: Base `keras.Model` arguments (`name`).
     """
 
-    def __init__(self, depth, width, input_shape, classes, dtype=None, **kwargs):
+    def __init__(
+        self,
+        depth: int,
+        width: int,
+        input_shape: Sequence[int],
+        classes: int,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
         if depth < 1:
             raise ValueError(f"`depth` must be at least 1. Received: depth={depth}")
         if classes < 2:
@@ -38,7 +52,7 @@ class CholeskyMLP(keras.Model):
         self.depth, self.width = depth, width
         self.image_shape, self.classes = tuple(input_shape), classes
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "depth": self.depth,
             "width": self.width,
@@ -49,5 +63,5 @@ class CholeskyMLP(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         return cls(**config)

@@ -1,10 +1,15 @@
 """The convolutional networks of the GloRo papers."""
 
+from __future__ import annotations
+
 import difflib
+from collections.abc import Sequence
+from typing import Any, Self
 
 import keras
 
 from gloro_tf.layers import MinMax
+from gloro_tf.types import Config
 
 # (filters, kernel size, stride) of each convolution, and the units of each hidden dense layer
 PLANS = {
@@ -47,7 +52,15 @@ class ConvNet(keras.Model):
 
     prefers_xla = True
 
-    def __init__(self, plan, input_shape, classes, activation="minmax", dtype=None, **kwargs):
+    def __init__(
+        self,
+        plan: str | Sequence[Any],
+        input_shape: Sequence[int],
+        classes: int,
+        activation: str = "minmax",
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
         convolutions, units = _plan(plan)
         if activation not in _ACTIVATIONS:
             raise ValueError(
@@ -74,7 +87,7 @@ class ConvNet(keras.Model):
         self.plan, self.image_shape = plan, tuple(input_shape)
         self.classes, self.activation = classes, activation
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "plan": self.plan,
             "input_shape": self.image_shape,
@@ -85,7 +98,7 @@ class ConvNet(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         return cls(**config)
 
 

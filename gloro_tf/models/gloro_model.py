@@ -1,5 +1,10 @@
 """The certified wrapper around a model of logits."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Self
+
 import keras
 import numpy as np
 from keras import ops
@@ -19,6 +24,7 @@ from gloro_tf.models.certificate import (
 )
 from gloro_tf.models.measuring import Measuring
 from gloro_tf.models.power_iterates import PowerIterates
+from gloro_tf.types import Array, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
@@ -61,8 +67,15 @@ class GloroModel(Certifying, Guards, Saving, keras.Model):
     relaxation = STRICT
 
     def __init__(
-        self, inputs=None, outputs=None, epsilon=None, *, model=None, power_iterations=2, **kwargs
-    ):
+        self,
+        inputs: Any = None,
+        outputs: Any = None,
+        epsilon: float | None = None,
+        *,
+        model: keras.Model | None = None,
+        power_iterations: int = 2,
+        **kwargs: Any,
+    ) -> None:
         kwargs.pop("dtype", None)
         epsilon = checks.check_epsilon(epsilon)
         super().__init__(dtype="float32", **kwargs)
@@ -73,7 +86,7 @@ class GloroModel(Certifying, Guards, Saving, keras.Model):
         self._arguments = layer_arguments(self.logits_model)
         refuse_softmax(self._trace)
         self._is_frozen, self._is_measured, self._warned = False, False, False
-        self._constant_metrics = []
+        self._constant_metrics: list[keras.metrics.Metric] = []
         self._make_variables(epsilon)
         self.built = True
 
@@ -104,10 +117,10 @@ class GloroModel(Certifying, Guards, Saving, keras.Model):
             aggregation="only_first_replica",
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.built = True
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         epsilon = self._epsilon
         if self._is_frozen and not training:
             logits, norms = self._execute(inputs)
@@ -126,32 +139,38 @@ class GloroModel(Certifying, Guards, Saving, keras.Model):
             return measured.execute(self._trace, self._values, inputs, shape)
         return ops.cast(self.logits_model(inputs, training=False), "float32"), None
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], self.classes + 1)
 
     # ---- the estimate, for training
 
-    def refresh_iterates(self, iterations=50):
+    def refresh_iterates(self, iterations: int = 50) -> Self:
         """Moves the power iterates on, so that the estimate converges; returns self."""
         self._power.refresh(iterations, self.variables)
         return self
 
-    def layer_estimates(self):
+    def layer_estimates(self) -> dict[str, float]:
         """Returns `{layer name: estimate}` at the current iterates, and `"model"`; floats."""
         return self._power.by_layer()
 
     # ---- training, plain Keras
 
     @property
-    def epsilon(self):
+    def epsilon(self) -> float:
         """The radius at which the bottom column decides (float, assignable)."""
         return float(str(np.float32(ops.convert_to_numpy(self._epsilon))))
 
     @epsilon.setter
-    def epsilon(self, value):
+    def epsilon(self, value: float) -> None:
         self._epsilon.assign(checks.check_epsilon(value))
 
-    def compile(self, optimizer="adam", loss="crossentropy", metrics=None, **kwargs):
+    def compile(
+        self,
+        optimizer: Any = "adam",
+        loss: str | Callable[..., Tensor] = "crossentropy",
+        metrics: Sequence[Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Configures training; see `keras.Model.compile`.
 
         Args:
@@ -174,7 +193,14 @@ class GloroModel(Certifying, Guards, Saving, keras.Model):
         self._margin_loss = isinstance(loss, losses_module.MarginLoss)
         self._compile_config.config["metrics"] = metrics
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Tensor | None = None,
+        training: bool = True,
+    ) -> Tensor:
         """Keras' own, with the margin constants for the losses and metrics that need them."""
         logits = y_pred[:, :-1]
         if self._constant_metrics:
@@ -207,13 +233,15 @@ class GloroModel(Certifying, Guards, Saving, keras.Model):
             rows = lambda j: (ops.take(constants, j, axis=0), zeros)  # noqa: E731
         return map(ops.stop_gradient, relaxed_radii(logits, rows, self.relaxation))
 
-    def fit(self, x=None, y=None, *args, **kwargs):
+    def fit(
+        self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
+    ) -> keras.callbacks.History:
         """Trains as `keras.Model.fit` does; ends a frozen state first, and checks arrays."""
         checks.check_arrays(x, y, self.classes, training=True)
         self.unfreeze()
         return super().fit(x, y, *args, **kwargs)
 
-    def evaluate(self, x=None, y=None, *args, **kwargs):
+    def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Evaluates as `keras.Model.evaluate` does: with the bound if frozen, else the estimate."""
         checks.check_arrays(x, y, self.classes, training=False)
         self._check_fresh()
@@ -222,7 +250,7 @@ class GloroModel(Certifying, Guards, Saving, keras.Model):
         with full_precision():
             return super().evaluate(x, y, *args, **kwargs)
 
-    def predict(self, x, *args, **kwargs):
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Array:
         """Returns `(n, classes + 1)` scores; see the class. Warns once if they are estimates."""
         self._check_fresh()
         if not self._is_frozen and not self._warned:
@@ -233,7 +261,7 @@ class GloroModel(Certifying, Guards, Saving, keras.Model):
 
     # ---- the bound; certificates are in `_certifying`
 
-    def margin_lipschitz(self, kind="bound"):
+    def margin_lipschitz(self, kind: Literal["bound", "estimate"] = "bound") -> Array:
         """Returns `K`, `(classes, classes)` float64: `K[i, j]` is for `logit_i - logit_j`.
 
         Args:
@@ -248,7 +276,7 @@ class GloroModel(Certifying, Guards, Saving, keras.Model):
         self.refresh_iterates()
         return ops.convert_to_numpy(self._power.margins()).astype("float64")
 
-    def lipschitz_report(self, iterations=200, verbose=0):
+    def lipschitz_report(self, iterations: int = 200, verbose: int = 0) -> report.Report:
         """Returns a `gloro_tf.lipschitz.Report`: per layer, estimate, bound and gap."""
         self._check_arguments()
         estimates = api.estimates_of(self._trace, iterations)

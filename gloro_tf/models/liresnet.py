@@ -1,5 +1,10 @@
 """Networks of linear residual blocks."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, Self
+
 import keras
 
 from gloro_tf.layers import (
@@ -12,6 +17,7 @@ from gloro_tf.layers import (
     SpaceToDepth,
     UnitNormHead,
 )
+from gloro_tf.types import Config
 
 ACTIVATIONS = {
     "minmax": MinMax,
@@ -75,19 +81,19 @@ class LiResNet(keras.Model):
 
     def __init__(
         self,
-        depth,
-        width,
-        input_shape=(32, 32, 3),
-        classes=10,
-        variant="chord",
-        dense_width=None,
-        dense_depth=None,
-        activation="minmax",
-        stem=None,
-        neck=None,
-        dtype=None,
-        **kwargs,
-    ):
+        depth: int,
+        width: int,
+        input_shape: Sequence[int] = (32, 32, 3),
+        classes: int = 10,
+        variant: Literal["chord", "neurips"] = "chord",
+        dense_width: int | None = None,
+        dense_depth: int | None = None,
+        activation: str = "minmax",
+        stem: tuple[int, int] | None = None,
+        neck: int | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
         _check(depth, width, input_shape, classes, variant, activation, dense_depth)
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
         stem = tuple(stem or _stem(min(input_shape[:2]), width, variant))
@@ -122,11 +128,11 @@ class LiResNet(keras.Model):
             "dtype": policy.name,
         }
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**self._arguments, "name": self.name}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         return cls(**config)
 
 

@@ -1,6 +1,9 @@
 """Models that promise a set of classes: top-k and affinity robustness."""
 
-import collections
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
@@ -9,28 +12,37 @@ from keras import ops
 from gloro_tf.margins import Relaxation
 from gloro_tf.models.affinity_sets import affinity_matrix
 from gloro_tf.models.gloro_model import GloroModel
+from gloro_tf.types import Array, ArrayLike, Config
 
-RelaxedCertificate = collections.namedtuple(
-    "RelaxedCertificate",
-    ["label", "radius", "certified", "members", "strictest", "loosest", "radii"],
-)
-RelaxedCertificate.__doc__ = """Certified sets of classes, NumPy arrays for `n` inputs.
 
-- `label` (int64): the best class.
-- `radius` (float64): the L2 radius of the relaxed property: the largest of `radii`, within which
-  there is one `k` whose set of best classes does not change.
-- `certified` (bool): whether `radius` exceeds the model's epsilon.
-- `strictest`, `loosest` (int64): the smallest and the largest `k` promised at epsilon; 0 for none.
-- `members` (bool, `(n, classes)`): the set promised with `loosest`; empty where nothing is.
-- `radii` (float64, `(n, K)`): for each `k`, the radius within which the set of the `k` best classes
-  stays; 0 where none is promised, -1 where the relaxation does not allow that set.
-"""
+class RelaxedCertificate(NamedTuple):
+    """Certified sets of classes, NumPy arrays for `n` inputs.
+
+    - `label` (int64): the best class.
+    - `radius` (float64): the L2 radius of the relaxed property: the largest of `radii`, within which
+      there is one `k` whose set of best classes does not change.
+    - `certified` (bool): whether `radius` exceeds the model's epsilon.
+    - `strictest`, `loosest` (int64): the smallest and the largest `k` promised at epsilon; 0 for none.
+    - `members` (bool, `(n, classes)`): the set promised with `loosest`; empty where nothing is.
+    - `radii` (float64, `(n, K)`): for each `k`, the radius within which the set of the `k` best classes
+      stays; 0 where none is promised, -1 where the relaxation does not allow that set.
+    """
+
+    label: Array
+    radius: Array
+    certified: Array
+    members: Array
+    strictest: Array
+    loosest: Array
+    radii: Array
 
 
 class _RelaxedModel(GloroModel):
     """What the relaxed models share."""
 
-    def certify(self, x, batch_size=256, verbose=0):
+    def certify(
+        self, x: ArrayLike, batch_size: int = 256, verbose: int | str = 0
+    ) -> RelaxedCertificate:
         """Certifies sets of classes; see `GloroModel.certify` for the arguments and errors.
 
         Returns:
@@ -72,7 +84,15 @@ class RTKModel(_RelaxedModel):
         section 3.
     """
 
-    def __init__(self, inputs=None, outputs=None, epsilon=None, *, k, **kwargs):
+    def __init__(
+        self,
+        inputs: Any = None,
+        outputs: Any = None,
+        epsilon: float | None = None,
+        *,
+        k: int,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(inputs, outputs, epsilon, **kwargs)
         if isinstance(k, bool) or int(k) != k or not 1 <= k < self.classes:
             raise ValueError(
@@ -82,7 +102,7 @@ class RTKModel(_RelaxedModel):
         self.k = int(k)
         self.relaxation = Relaxation(self.k)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "k": self.k}
 
 
@@ -114,15 +134,15 @@ class AffinityModel(_RelaxedModel):
 
     def __init__(
         self,
-        inputs=None,
-        outputs=None,
-        epsilon=None,
+        inputs: Any = None,
+        outputs: Any = None,
+        epsilon: float | None = None,
         *,
-        affinity_sets,
-        class_names=None,
-        uncovered="singleton",
-        **kwargs,
-    ):
+        affinity_sets: str | Sequence[Sequence[int | str]] | Mapping[str, Sequence[int | str]],
+        class_names: Sequence[str] | None = None,
+        uncovered: Literal["singleton", "refuse"] = "singleton",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(inputs, outputs, epsilon, **kwargs)
         if isinstance(affinity_sets, list) and affinity_sets and _is_matrix(affinity_sets):
             affinity_sets = np.array(affinity_sets)
@@ -135,7 +155,7 @@ class AffinityModel(_RelaxedModel):
     def _asked(self, labels, growth):
         return growth * ops.matmul(labels, ops.convert_to_tensor(self._apart))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         sets = {
             name: np.flatnonzero(row).tolist()
             for name, row in zip(_distinct(self.set_names), self.sets, strict=True)
