@@ -1,5 +1,9 @@
 """Many small models of one architecture, trained at once."""
 
+from __future__ import annotations
+
+from typing import Any, Literal
+
 import keras
 import numpy as np
 from keras import ops
@@ -7,26 +11,27 @@ from keras import ops
 from gloro_tf.training import _many_checks as checks
 from gloro_tf.training import _stacked
 from gloro_tf.training.many_models import ManyModels
-from gloro_tf.training.private import PrivatePlan, PrivateStep, check_private
+from gloro_tf.training.private import PrivatePlan, PrivateSGD, PrivateStep, check_private
+from gloro_tf.types import Array, ArrayLike, Builder
 
 
 def fit_many(
-    build,
-    x,
-    y,
+    build: Builder,
+    x: ArrayLike,
+    y: ArrayLike,
     *,
-    n=None,
-    seeds=None,
-    masks=None,
-    sample_weight=None,
-    epochs=10,
-    batch_size=32,
-    optimizer="adam",
-    loss=None,
-    jit_compile="auto",
-    private=None,
-    verbose=0,
-):
+    n: int | None = None,
+    seeds: ArrayLike | None = None,
+    masks: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    epochs: int = 10,
+    batch_size: int = 32,
+    optimizer: Any = "adam",
+    loss: Any = None,
+    jit_compile: bool | Literal["auto"] = "auto",
+    private: PrivateSGD | None = None,
+    verbose: int = 0,
+) -> ManyModels:
     """Trains `n` models of one architecture together, each exactly as if it were alone.
 
     The weights of the members are stacked, `(n, ...)`, and one step trains all of them: on
@@ -116,7 +121,7 @@ def fit_many(
     return ManyModels(build, model, weights, seeds, np.stack(history))
 
 
-def epoch_order(seed, epoch, examples):
+def epoch_order(seed: int, epoch: int, examples: int) -> Array:
     """The order in which `fit_many` shows the examples to members of a seed, `(examples,)` ints."""
     return np.random.default_rng([int(seed), int(epoch)]).permutation(examples)
 

@@ -1,10 +1,17 @@
 """Many trained models of one architecture, held as stacked weights."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import keras
 import numpy as np
 from keras import ops
 
 from gloro_tf.training import _stacked
 from gloro_tf.training._many_checks import check_positive
+from gloro_tf.types import Array, ArrayLike, Builder, Tensor
 
 
 class ManyModels:
@@ -31,10 +38,17 @@ class ManyModels:
     ```
     """
 
-    def __init__(self, build, model, weights, seeds, losses):
+    def __init__(
+        self,
+        build: Builder,
+        model: keras.Model,
+        weights: Sequence[Tensor],
+        seeds: Array,
+        losses: Array,
+    ) -> None:
         self._build, self._model = build, model
         self.weights, self.seeds, self.losses = weights, seeds, losses
-        self._calls = {}
+        self._calls: dict[Any, Callable[..., Any]] = {}
 
     def __len__(self):
         return len(self.seeds)
@@ -43,7 +57,7 @@ class ManyModels:
         size = sum(int(np.prod(w.shape[1:])) for w in self.weights)
         return f"<ManyModels: {len(self)} times '{self._model.name}' of {size:,} weights>"
 
-    def predict(self, x, batch_size=1024):
+    def predict(self, x: ArrayLike, batch_size: int = 1024) -> Array:
         """The outputs of all members, a `(n, examples, classes)` NumPy array."""
         check_positive(batch_size=batch_size)
         x = np.asarray(x)
@@ -52,11 +66,11 @@ class ManyModels:
         found = [self._call(part, shared_input=True) for part in parts]
         return np.concatenate([ops.convert_to_numpy(outputs) for outputs in found], axis=1)
 
-    def labels(self, x, batch_size=1024):
+    def labels(self, x: ArrayLike, batch_size: int = 1024) -> Array:
         """The classes that the members predict, `(n, examples)` int64."""
         return self.predict(x, batch_size).argmax(axis=-1).astype("int64")
 
-    def scores(self, x, training=False, shared_input=False):
+    def scores(self, x: Tensor, training: bool = False, shared_input: bool = False) -> Tensor:
         """The outputs on an input for each member, `(n, batch, ...)` to `(n, batch, classes)`.
 
         Tensors in and out; can be differentiated in `x`. With `shared_input`, `x` is `(batch, ...)`
@@ -77,11 +91,11 @@ class ManyModels:
             variable.assign(values[index])
         return model
 
-    def models(self, members=None):
+    def models(self, members: Iterable[int] | None = None) -> list[keras.Model]:
         """A list of ordinary Keras models, by default of all members; their names differ."""
         return [self[i] for i in (range(len(self)) if members is None else members)]
 
-    def subset(self, members):
+    def subset(self, members: Any) -> ManyModels:
         """The `ManyModels` of some members, in the order given."""
         members = np.asarray(members)
         weights = [w[members] for w in self.weights]

@@ -5,12 +5,14 @@ import difflib
 import importlib.util
 import math
 import pathlib
+from typing import Self
 
 import keras
 
 from gloro_tf import losses, models
 from gloro_tf.callbacks import Schedule
 from gloro_tf.data import augmentation as augmentations
+from gloro_tf.types import PathLike
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
@@ -109,7 +111,7 @@ class Recipe:
             raise ValueError(f"`{field}` is wrong. {error}") from None
 
     @classmethod
-    def load(cls, name):
+    def load(cls, name: PathLike) -> Self:
         """Reads `RECIPE` from a Python file.
 
         Args:
@@ -126,7 +128,7 @@ class Recipe:
             )
         return recipe
 
-    def make_optimizer(self):
+    def make_optimizer(self) -> keras.optimizers.Optimizer:
         """Returns the optimiser; schedules move its learning rate."""
         kwargs = {"global_clipnorm": self.clip_norm} if self.clip_norm else {}
         if self.weight_decay or self.optimizer == "adamw":

@@ -1,18 +1,20 @@
 """From a recipe to a frozen model in a folder."""
 
+from __future__ import annotations
+
 import collections
 import dataclasses
 import importlib.util
 import json
 import math
 import time
+from typing import TYPE_CHECKING, Any, Literal
 
 import keras
 import numpy as np
 
-from gloro_tf import models
 from gloro_tf.data import Batches, load, to_float
-from gloro_tf.models.certificate import check_precision
+from gloro_tf.training._building import in_float32, new_model, resumed_or_new
 from gloro_tf.training.budget import (
     check_resident,
     make_resident,
@@ -22,24 +24,28 @@ from gloro_tf.training.budget import (
 from gloro_tf.training.cluster import ALONE
 from gloro_tf.training.evaluation import evaluate, trainable_parameters, versions
 from gloro_tf.training.progress import followers
-from gloro_tf.training.strategy import cluster, compiles, make_deterministic, placement, shards
+from gloro_tf.training.strategy import cluster, make_deterministic, placement, shards
 from gloro_tf.training.workdir import Workdir, load_model, save_model, write_text
+from gloro_tf.types import PathLike
+
+if TYPE_CHECKING:
+    from gloro_tf.training.recipe import Recipe
 
 
 def run(
-    recipe,
-    workdir,
+    recipe: Recipe,
+    workdir: PathLike,
     *,
-    data_dir=None,
-    download=False,
-    strategy="auto",
-    mixed_precision=False,
-    resume=True,
-    resident=False,
-    time_budget=None,
-    checkpoint_seconds=5.0,
-    verbose=1,
-):
+    data_dir: PathLike | None = None,
+    download: bool = False,
+    strategy: Literal["auto", "one", "mirrored", "multiworker"] = "auto",
+    mixed_precision: bool = False,
+    resume: bool = True,
+    resident: bool = False,
+    time_budget: float | None = None,
+    checkpoint_seconds: float = 5.0,
+    verbose: int = 1,
+) -> dict[str, Any]:
     """Trains, freezes, certifies and reports; a killed run continues where it was.
 
     The same recipe on the same machine gives the same weights, bit for bit. With TensorFlow on
@@ -106,7 +112,7 @@ def run(
         return {}
     if workers.size > 1:  # from here on the chief is on its own
         model = _averaged(load_model(folder.checkpoint), recipe, dataset, folder)
-    model = _float32(model, recipe, dataset)
+    model = in_float32(model, recipe, dataset)
     model.freeze(verbose=int(verbose == 1))
     results, certificate = evaluate(model, dataset.x_test, dataset.y_test)
     report = {
@@ -142,7 +148,7 @@ def _seconds_per_epoch(recipe, dataset, mixed_precision, resident):
     make_deterministic(recipe.seed)
     watched = _watched(recipe, dataset)
     source = watched or dataset
-    model = _compiled(recipe, dataset, mixed_precision)
+    model = new_model(recipe, dataset, mixed_precision)
     seconds = measure_epoch(model, recipe, source.x_train, source.y_train, resident)
     if watched:
         held_out = to_float(watched.x_test), watched.y_test
@@ -166,7 +172,7 @@ def _train(recipe, dataset, folder, how, workers=ALONE):
             "it, or pass --strategy=one."
         )
     steps = len(labels) // batch_size
-    model, done = _model(recipe, dataset, folder, how.mixed_precision, steps)
+    model, done = resumed_or_new(recipe, dataset, folder, how.mixed_precision, steps)
     workers.require_same(recipe=folder.digest(), epochs_in_the_checkpoint=done)
     if done >= recipe.epochs:
         return _averaged(model, recipe, dataset, folder) if workers.size == 1 else model
@@ -253,64 +259,6 @@ def _averaged(model, recipe, dataset, folder, count=100):
     for index in range(min(count, len(batches))):
         model.logits_model(batches[index][0], training=True)
     save_model(model, path)
-    return model
-
-
-def _model(recipe, dataset, folder, mixed_precision, steps):
-    """The model to go on with, and how many epochs it has seen."""
-    if folder.checkpoint.exists():
-        with _policy(mixed_precision):  # architectures are rebuilt under the current policy
-            model = load_model(folder.checkpoint)
-        done, rest = divmod(int(keras.ops.convert_to_numpy(model.optimizer.iterations)), steps)
-        if rest or model.logits_model.input_shape[1:] != dataset.input_shape:
-            raise ValueError(
-                f"'{folder.checkpoint}' was trained on other data: it ends within an epoch of "
-                f"{steps} steps on images of {dataset.input_shape}. Received: dataset="
-                f"{recipe.dataset!r}. Pass the data of that run, or another --workdir."
-            )
-        return model, done
-    return _compiled(recipe, dataset, mixed_precision), 0
-
-
-def _compiled(recipe, dataset, mixed_precision=False):
-    """A new model of the recipe."""
-    with _policy(mixed_precision):
-        net = models.build(recipe.model, dataset.input_shape, dataset.num_classes)
-    arguments = {"epsilon": recipe.epsilon, "power_iterations": recipe.power_iterations}
-    try:
-        model = models.wrapper(recipe.relaxation)(model=net, **arguments)
-    except ValueError as error:
-        raise ValueError(
-            f"`relaxation` does not fit the data. Received: relaxation={recipe.relaxation!r}. {error}"
-        ) from error
-    model.compile(recipe.make_optimizer(), loss=recipe.loss, jit_compile=compiles(net))
-    return model
-
-
-class _policy:
-    """A context in which layers compute in bfloat16."""
-
-    def __init__(self, mixed):
-        self.mixed = mixed
-
-    def __enter__(self):
-        self.before = keras.config.dtype_policy()
-        if self.mixed:
-            keras.config.set_dtype_policy("mixed_bfloat16")
-
-    def __exit__(self, *exception):
-        keras.config.set_dtype_policy(self.before)
-
-
-def _float32(model, recipe, dataset):
-    """The same weights in a model that computes in float32."""
-    try:
-        check_precision(model.logits_model)
-    except ValueError:
-        copy = _compiled(recipe, dataset)
-        copy.set_weights(model.get_weights())
-        copy.optimizer.build(copy.trainable_variables)  # or the saved file does not load
-        return copy
     return model
 
 

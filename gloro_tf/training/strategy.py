@@ -1,8 +1,11 @@
 """Where a model lives, one device or a copy on each, and how exactly that repeats."""
 
+from __future__ import annotations
+
 import concurrent.futures
 import contextlib
 import functools
+from typing import Any
 
 import keras
 
@@ -12,7 +15,7 @@ from gloro_tf.training.cluster import ALONE, from_environment
 NAMES = ("auto", "one", "mirrored", "multiworker")
 
 
-def placement(name="auto"):
+def placement(name: str = "auto") -> contextlib.AbstractContextManager[Any]:
     """Returns the context in which a model must be created, compiled, fitted and evaluated.
 
     Several processes are described to each of them by `TF_CONFIG`, as TensorFlow does, also on JAX.

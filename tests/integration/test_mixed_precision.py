@@ -20,7 +20,7 @@ def test_a_mixed_run_ends_in_a_float32_certificate(tmp_path, finished, digits):
     assert report["mixed_precision"] is True
     choices = {**report["recipe"], "mixed_precision": True}
     folder, data = training.Workdir(tmp_path, choices), gloro_tf.data.load("digits")
-    trained, done = training._model(recipe, data, folder, True, steps=5)
+    trained, done = training.resumed_or_new(recipe, data, folder, True, steps=5)
     assert done == recipe.epochs
     model = keras.saving.load_model(tmp_path / "model.keras")
     assert {layer.compute_dtype for layer in model.logits_model.layers} == {"float32"}
