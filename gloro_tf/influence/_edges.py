@@ -1,10 +1,21 @@
 """Forward passes that remember their gates, and the Jacobians of the edges that follow."""
 
-import collections
+from typing import NamedTuple
 
 from gloro_tf.influence.graph import GATES
+from gloro_tf.types import Array
 
-Cell = collections.namedtuple("Cell", [*GATES, "c", "h", "before"])
+
+class Cell(NamedTuple):
+    """The gates of one cell at one step, its state and output, and the state before; arrays."""
+
+    i: Array
+    f: Array
+    g: Array
+    o: Array
+    c: Array
+    h: Array
+    before: Array
 
 
 def lstm_step(xp, weights, x, h, c, fill=None):

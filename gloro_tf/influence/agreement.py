@@ -1,12 +1,20 @@
 """Sets of sentences that ask for the number of a verb, and files that hold them."""
 
+from __future__ import annotations
+
 import dataclasses
 import pathlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from gloro_tf.influence.lines import NeutralLine
 from gloro_tf.influence.quantities import NumberAgreement
+from gloro_tf.types import Array, ArrayLike, Node, PathLike
+
+if TYPE_CHECKING:
+    from gloro_tf.influence.trace import LSTMTrace
 
 _LETTER = {"singular": "S", "plural": "P"}
 
@@ -39,16 +47,18 @@ class AgreementSet:
         return len(self.ids)
 
     @property
-    def conditions(self):
+    def conditions(self) -> list[str]:
         """list of str, singular subjects first."""
         return sorted(set(self.condition.tolist()), key=lambda c: ["SP".index(x) for x in c])
 
     @property
-    def quantity(self):
+    def quantity(self) -> NumberAgreement:
         """`NumberAgreement` of all sentences, for the batched functions."""
         return NumberAgreement(self.correct, self.wrong)
 
-    def line(self, noun="subject", **options):
+    def line(
+        self, noun: Literal["subject", "intervening"] = "subject", **options: Any
+    ) -> NeutralLine:
         """`NeutralLine` of all sentences, for one of the nouns.
 
         Args:
@@ -64,7 +74,7 @@ class AgreementSet:
             )
         return NeutralLine(self.intervening, self.intervening_counterpart, **options)
 
-    def select(self, condition=None, number=None):
+    def select(self, condition: str | None = None, number: int | None = None) -> AgreementSet:
         """The sentences of a condition, or the first few of them."""
         rows = np.arange(len(self))
         if condition is not None:
@@ -84,7 +94,9 @@ class AgreementSet:
         return dataclasses.replace(self, **taken)
 
 
-def agreement_margins(trace, data, fill=None):
+def agreement_margins(
+    trace: LSTMTrace, data: AgreementSet, fill: Mapping[Node, ArrayLike] | None = None
+) -> Array:
     """By how much the right form's logit exceeds the wrong one's, `(n,)` float64.
 
     Args:
@@ -97,7 +109,9 @@ def agreement_margins(trace, data, fill=None):
     return np.sum(top * covector, axis=1) + constant
 
 
-def agreement_accuracy(trace, data, fill=None):
+def agreement_accuracy(
+    trace: LSTMTrace, data: AgreementSet, fill: Mapping[Node, ArrayLike] | None = None
+) -> dict[str, float]:
     """How often the right form of the verb has the larger logit; a tie counts half.
 
     Args:
@@ -114,8 +128,14 @@ def agreement_accuracy(trace, data, fill=None):
 
 
 def read_agreement_set(
-    path, vocabulary, subject=1, intervening=None, lower=False, counterparts=None, task=None
-):
+    path: PathLike,
+    vocabulary: Mapping[str, int] | Sequence[str],
+    subject: int = 1,
+    intervening: int | None = None,
+    lower: bool = False,
+    counterparts: Mapping[str, str] | None = None,
+    task: str | None = None,
+) -> AgreementSet:
     """Reads a tab-separated test set of number agreement.
 
     Each line holds a sentence that ends with the verb, its condition (`singular`, or

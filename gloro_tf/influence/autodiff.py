@@ -1,5 +1,10 @@
 """The influence of single paths by automatic differentiation: slow, generic, an oracle."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
 import numpy as np
 from keras import ops
 
@@ -8,6 +13,12 @@ from gloro_tf.influence._problem import Problem
 from gloro_tf.influence.graph import GATES
 from gloro_tf.influence.total import one
 from gloro_tf.ops import gradient_function
+from gloro_tf.types import ArrayLike, Node
+
+if TYPE_CHECKING:
+    from gloro_tf.influence.lines import Line
+    from gloro_tf.influence.quantities import Quantity
+    from gloro_tf.influence.trace import LSTMTrace
 
 
 class GatedInfluence:
@@ -30,7 +41,14 @@ class GatedInfluence:
     ```
     """
 
-    def __init__(self, trace, ids, quantity, line, dtype="float64"):
+    def __init__(
+        self,
+        trace: LSTMTrace,
+        ids: ArrayLike,
+        quantity: Quantity,
+        line: Line,
+        dtype: Literal["float64", "float32"] = "float64",
+    ) -> None:
         problem = Problem(trace, one(ids), quantity, line)
         self.graph, self.delta, self.dtype = problem.graph, problem.delta, dtype
         self.edges = [(a, b) for b in self.graph.nodes for a in self.graph.into(b)]
@@ -44,7 +62,7 @@ class GatedInfluence:
         self._tanh = keras_arrays(dtype).tanh
         self._gradient = gradient_function(_Identity(dtype), self._quantity)
 
-    def __call__(self, path=None):
+    def __call__(self, path: Sequence[Node] | None = None) -> float:
         """The influence along a path of nodes, or, with none, along all."""
         gates = np.ones(len(self.edges)) if path is None else np.zeros(len(self.edges))
         for edge in zip(path or (), (path or ())[1:]):

@@ -4,13 +4,30 @@ The same algorithms run on the backend's device. Float32 is the default, and wha
 unless told otherwise; the sums of its paths are good to about five digits.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
 from gloro_tf.influence._arrays import keras_arrays
 from gloro_tf.influence._problem import MEMORY, Problem
 from gloro_tf.influence.paths import batch_paths
-from gloro_tf.influence.total import batch_influence
+from gloro_tf.influence.total import Influence, batch_influence
+from gloro_tf.types import Array, ArrayLike
+
+if TYPE_CHECKING:
+    from gloro_tf.influence.lines import Line
+    from gloro_tf.influence.quantities import Quantity
+    from gloro_tf.influence.trace import LSTMTrace
 
 
-def influence(trace, ids, quantity, line, dtype="float32", memory=MEMORY):
+def influence(
+    trace: LSTMTrace,
+    ids: ArrayLike,
+    quantity: Quantity,
+    line: Line,
+    dtype: Literal["float32", "float64"] = "float32",
+    memory: int = MEMORY,
+) -> Influence:
     """The influence of a word in each of several sentences of one length.
 
     Args:
@@ -35,15 +52,15 @@ def influence(trace, ids, quantity, line, dtype="float32", memory=MEMORY):
 
 
 def path_influences(
-    trace,
-    ids,
-    quantity,
-    line,
-    method="mitm",
-    dtype="float32",
-    memory=MEMORY,
-    max_paths=5_000_000,
-):
+    trace: LSTMTrace,
+    ids: ArrayLike,
+    quantity: Quantity,
+    line: Line,
+    method: Literal["mitm", "enumerate"] = "mitm",
+    dtype: Literal["float32", "float64"] = "float32",
+    memory: int = MEMORY,
+    max_paths: int = 5_000_000,
+) -> tuple[Influence, Array]:
     """The influence of every path in each of several sentences of one length.
 
     Args:

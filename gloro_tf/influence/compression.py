@@ -1,14 +1,29 @@
 """What is left of a model when only some of its gates may follow the sentence."""
 
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Literal
+
 import numpy as np
 
-from gloro_tf.influence.agreement import agreement_accuracy
+from gloro_tf.influence.agreement import AgreementSet, agreement_accuracy
 from gloro_tf.influence.graph import GATES
+from gloro_tf.types import Node
+
+if TYPE_CHECKING:
+    from gloro_tf.influence.trace import LSTMTrace
 
 FILLS = ("mean", "zero")
 
 
-def compress(trace, data, keep=None, drop=None, fill="mean"):
+def compress(
+    trace: LSTMTrace,
+    data: AgreementSet,
+    keep: Collection[Node] | None = None,
+    drop: Collection[Node] | None = None,
+    fill: Literal["mean", "zero"] = "mean",
+) -> dict[str, float]:
     """Agreement accuracy with gates held at their mean over the sentences.
 
     Args:
@@ -44,7 +59,9 @@ def compress(trace, data, keep=None, drop=None, fill="mean"):
         raise ValueError(f"`fill` must be one of {FILLS}. Received: fill={fill!r}.")
     layers, steps = range(len(trace.layers)), range(data.ids.shape[1])
     gates = {(kind, layer, step) for step in steps for layer in layers for kind in GATES}
-    named = {tuple(node) for node in (drop if keep is None else keep)}
+    named = {
+        (kind, layer, step) for kind, layer, step in (keep if keep is not None else drop or ())
+    }
     if named - gates:
         raise ValueError(
             f"`keep` and `drop` must hold gates (kind, layer, step), kind one of {GATES}, of the "
@@ -59,17 +76,22 @@ def compress(trace, data, keep=None, drop=None, fill="mean"):
     return agreement_accuracy(trace, data, means)
 
 
-def primary_gates(trace, position):
+def primary_gates(trace: LSTMTrace, position: int) -> set[Node]:
     """The gates that the primary path of a word uses: the candidate cells of every layer."""
     return {("g", layer, position) for layer in range(len(trace.layers))}
 
 
-def compression_schemes(trace, data):
+def compression_schemes(trace: LSTMTrace, data: AgreementSet) -> dict[str, dict[str, Any]]:
     """The six published experiments, by name, as keyword arguments of `compress`.
 
     `C_s` keeps the two candidate cells of the subject alone, `C_i` those of the noun in between,
     `C_si` both; `not ...` holds them and keeps everything else; `full` is the model itself.
     """
+    if data.intervening is None:
+        raise ValueError(
+            "`data` must have a noun in between. Received: a task without one, "
+            f"{data.task!r}. Pass one whose `intervening` is a position."
+        )
     subject, between = (primary_gates(trace, p) for p in (data.subject, data.intervening))
     parts = {"C_si": subject | between, "C_s": subject, "C_i": between}
     schemes = {f"not {name}": {"drop": gates} for name, gates in parts.items()}

@@ -1,8 +1,14 @@
 """A small grammar of English in which verbs agree with their subject, in seven tasks."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
 import numpy as np
 
 from gloro_tf.influence.agreement import AgreementSet
+from gloro_tf.types import Array
 
 PEOPLE = (
     "baker captain clerk cousin driver editor gardener hunter judge miner neighbor painter pilot "
@@ -54,7 +60,9 @@ class AgreementGrammar:
     ```
     """
 
-    def __init__(self, nouns="disjoint", attraction=0.0):
+    def __init__(
+        self, nouns: Literal["disjoint", "shared"] = "disjoint", attraction: float = 0.0
+    ) -> None:
         if nouns not in ("disjoint", "shared"):
             raise ValueError(f"`nouns` must be 'disjoint' or 'shared'. Received: nouns={nouns!r}.")
         if not 0 <= attraction < 1:
@@ -76,18 +84,18 @@ class AgreementGrammar:
     def __repr__(self):
         return f"AgreementGrammar(nouns={self.nouns!r}, attraction={self.attraction})"
 
-    def encode(self, sentence):
+    def encode(self, sentence: str) -> Array:
         """The numbers of the words of a string, int64."""
         unknown = [word for word in sentence.split() if word not in self.index]
         if unknown:
             raise ValueError(f"`sentence` must be of words of the grammar. Received: {unknown}.")
         return np.array([self.index[word] for word in sentence.split()], "int64")
 
-    def decode(self, ids):
+    def decode(self, ids: Iterable[int]) -> list[str]:
         """The words of a sequence of numbers, as a list."""
         return [self.words[number] for number in ids]
 
-    def sentences(self, number, seed=0):
+    def sentences(self, number: int, seed: int = 0) -> Array:
         """Training sentences, `(number, 11)` int32, filled up with the end of sentence."""
         rng = np.random.default_rng(seed)
         shares = np.array([share for _, share in TASKS.values()])
@@ -101,7 +109,7 @@ class AgreementGrammar:
             row[: len(words)] = self.encode(" ".join(words))
         return table
 
-    def agreement_set(self, task, number=200, seed=0):
+    def agreement_set(self, task: str, number: int = 200, seed: int = 0) -> AgreementSet:
         """Sentences of a task, `number` for each condition.
 
         Args:

@@ -1,6 +1,11 @@
 """The gate-level graph of an unrolled LSTM, and the numbers of its paths."""
 
+from __future__ import annotations
+
 import functools
+from collections.abc import Iterable, Sequence
+
+from gloro_tf.types import Node
 
 KINDS = ("i", "f", "g", "o", "c", "h")
 GATES = KINDS[:4]
@@ -25,7 +30,7 @@ class GateGraph:
         last: int. Position of the last word of context, where the logits are read.
     """
 
-    def __init__(self, layers, first, last):
+    def __init__(self, layers: int, first: int, last: int) -> None:
         if layers < 1 or not 0 <= first <= last:
             raise ValueError(
                 "The graph must have a layer, and 0 <= `first` <= `last`. "
@@ -37,7 +42,7 @@ class GateGraph:
         inner = [(k, layer, s) for s in steps for layer in range(layers) for k in KINDS]
         self.nodes = [self.source, *inner, self.target]  # every edge points right
         self._into = {node: self._sources(node) for node in self.nodes}
-        self._out = {node: [] for node in self.nodes}
+        self._out: dict[Node, list[Node]] = {node: [] for node in self.nodes}
         for node in self.nodes:
             for source in self._into[node]:
                 self._out[source].append(node)
@@ -62,20 +67,20 @@ class GateGraph:
             below = [self.source]
         return below + ([("h", layer, step - 1)] if before else [])
 
-    def into(self, node):
+    def into(self, node: Node) -> list[Node]:
         """The nodes with an edge into a node, in the order that numbers the paths."""
         return self._into[node]
 
-    def out_of(self, node):
+    def out_of(self, node: Node) -> list[Node]:
         """The nodes that a node has an edge into."""
         return self._out[node]
 
     @property
-    def paths(self):
+    def paths(self) -> int:
         """int. How many paths there are."""
         return self.counts[self.target]
 
-    def check(self, *nodes):
+    def check(self, *nodes: Node) -> None:
         """Raises a `ValueError` where a node is not in the graph."""
         for node in nodes:
             if tuple(node) not in self._into:
@@ -84,7 +89,7 @@ class GateGraph:
                     f"{self.layers} and step from {self.first} to {self.last}. Received: {node!r}."
                 )
 
-    def offset(self, source, node):
+    def offset(self, source: Node, node: Node) -> int:
         """What an edge adds to the number of a path through it."""
         total = 0
         for other in self._into[node]:
@@ -93,17 +98,17 @@ class GateGraph:
             total += self.counts[other]
         raise ValueError(f"There is no edge from {source!r} to {node!r}.")
 
-    def index(self, path):
+    def index(self, path: Sequence[Node]) -> int:
         """The number of a path, given as its nodes from `source` to `target`."""
-        path = [tuple(node) for node in path]
-        self.check(*path)
-        if path[:1] != [self.source] or path[-1:] != [self.target]:
+        nodes = [(kind, layer, step) for kind, layer, step in path]
+        self.check(*nodes)
+        if nodes[:1] != [self.source] or nodes[-1:] != [self.target]:
             raise ValueError(
-                f"`path` must lead from {self.source} to {self.target}. Received: path={path}."
+                f"`path` must lead from {self.source} to {self.target}. Received: path={nodes}."
             )
-        return sum(self.offset(a, b) for a, b in zip(path, path[1:]))
+        return sum(self.offset(a, b) for a, b in zip(nodes, nodes[1:]))
 
-    def path(self, index):
+    def path(self, index: int) -> tuple[Node, ...]:
         """The nodes of the path with a number."""
         if not 0 <= index < self.paths:
             raise ValueError(
@@ -118,12 +123,12 @@ class GateGraph:
             path.append(source)
         return tuple(reversed(path))
 
-    def boundary(self, step):
+    def boundary(self, step: int) -> list[Node]:
         """The nodes of which every path crosses exactly one between a step and the next."""
         return [(k, layer, step) for layer in range(self.layers) for k in ("c", "h")]
 
 
-def primary_path(layers, first, last):
+def primary_path(layers: int, first: int, last: int) -> tuple[Node, ...]:
     """The published primary path: in by the candidate cells, up at once, along the top cell.
 
     Args:
@@ -147,7 +152,7 @@ def primary_path(layers, first, last):
 
 
 @functools.cache
-def count_paths(steps, layers):
+def count_paths(steps: int, layers: int) -> int:
     """How many gate-level paths lead from a word to the logits.
 
     Args:
@@ -177,7 +182,7 @@ def count_paths(steps, layers):
     return outputs[-1]
 
 
-def label(path):
+def label(path: Iterable[Node]) -> str:
     """A path in one line, such as `x1 c~0.1 c0.1 h0.1 q`: kind, layer, step."""
     parts = []
     for kind, layer, step in path:

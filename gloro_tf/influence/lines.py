@@ -1,6 +1,15 @@
 """Distributions of interest: the uniform one on a line from a baseline to the word itself."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+
+from gloro_tf.types import Array, ArrayLike
+
+if TYPE_CHECKING:
+    from gloro_tf.influence.trace import LSTMTrace
 
 
 class Line:
@@ -19,7 +28,14 @@ class Line:
             to 6400.
     """
 
-    def __init__(self, position, baseline, steps=50, tolerance=0.01, max_steps=6400):
+    def __init__(
+        self,
+        position: int,
+        baseline: ArrayLike | None,
+        steps: int = 50,
+        tolerance: float | None = 0.01,
+        max_steps: int = 6400,
+    ) -> None:
         if not (isinstance(position, (int, np.integer)) and position >= 0):
             raise ValueError(
                 f"`position` must be an integer from 0 on. Received: position={position!r}."
@@ -37,7 +53,7 @@ class Line:
         self.tolerance, self.max_steps = tolerance, int(max_steps)
         self.baseline = baseline
 
-    def start(self, trace, ids):
+    def start(self, trace: LSTMTrace, ids: Array) -> Array:
         """The baselines, `(batch, embedding)` float64, for `ids` of shape `(batch, length)`."""
         width = trace.embedding.shape[1]
         baseline = np.atleast_2d(np.asarray(self.baseline, "float64"))
@@ -64,11 +80,11 @@ class NeutralLine(Line):
         Language Models](https://arxiv.org/abs/2005.01190), definition 3.
     """
 
-    def __init__(self, position, counterpart_id, **options):
+    def __init__(self, position: int, counterpart_id: ArrayLike, **options: Any) -> None:
         super().__init__(position, None, **options)
         self.counterpart_id = np.atleast_1d(np.asarray(counterpart_id))
 
-    def start(self, trace, ids):
+    def start(self, trace: LSTMTrace, ids: Array) -> Array:
         """The neutral embeddings, `(batch, embedding)` float64."""
         trace.check_ids("counterpart_id", self.counterpart_id)
         if self.counterpart_id.shape not in ((1,), (len(ids),)):

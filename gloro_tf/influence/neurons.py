@@ -1,13 +1,16 @@
 """Splits the influence of a path by neuron."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from gloro_tf.influence._arrays import one_thread
 from gloro_tf.influence.paths import Path
+from gloro_tf.types import Array
 
 
 @one_thread
-def refine(path, segment=("c", 1)):
+def refine(path: Path, segment: tuple[str, int] = ("c", 1)) -> Array:
     """How much of a path's influence each neuron of one of its segments carries.
 
     Along a cell, and between a gate and its cell, every edge is diagonal: neuron `j` leads to

@@ -1,7 +1,11 @@
 """The influence of every path from a word to the quantity of interest."""
 
+from __future__ import annotations
+
 import dataclasses
 import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -9,7 +13,13 @@ from gloro_tf.influence import _algorithms
 from gloro_tf.influence._arrays import one_thread
 from gloro_tf.influence._problem import MEMORY, Problem
 from gloro_tf.influence.graph import label, primary_path
-from gloro_tf.influence.total import batch_influence, first, one
+from gloro_tf.influence.total import Influence, batch_influence, first, one
+from gloro_tf.types import Array, ArrayLike, Node
+
+if TYPE_CHECKING:
+    from gloro_tf.influence.lines import Line
+    from gloro_tf.influence.quantities import Quantity
+    from gloro_tf.influence.trace import LSTMTrace
 
 METHODS = {
     "mitm": _algorithms.meet_in_the_middle,
@@ -27,11 +37,11 @@ class Path:
     - `rank` (int): 1 for the most positive path of the sentence.
     """
 
-    nodes: tuple
+    nodes: tuple[Node, ...]
     value: float
     index: int
     rank: int
-    problem: object = dataclasses.field(repr=False, compare=False)
+    problem: Problem = dataclasses.field(repr=False, compare=False)
     steps: int = dataclasses.field(repr=False, compare=False)
 
     def __str__(self):
@@ -48,7 +58,7 @@ class PathInfluences:
         graph: `GateGraph`.
     """
 
-    def __init__(self, problem, values, influence):
+    def __init__(self, problem: Problem, values: Array, influence: Influence) -> None:
         self._problem, self.values, self.influence = problem, values, influence
         self.graph = problem.graph
 
@@ -63,11 +73,11 @@ class PathInfluences:
             f"steps={kept.steps})"
         )
 
-    def name(self, index):
+    def name(self, index: int) -> tuple[Node, ...]:
         """The nodes of the path with an index."""
         return self.graph.path(index)
 
-    def index(self, path):
+    def index(self, path: int | Path | Sequence[Node]) -> int:
         """The index of a path: an integer, a `Path`, or its nodes."""
         if isinstance(path, (int, np.integer)):
             self.graph.path(path)
@@ -81,7 +91,9 @@ class PathInfluences:
         rank = 1 + int(np.sum(self.values > value))
         return Path(self.name(index), value, index, rank, self._problem, self.influence.steps)
 
-    def top(self, number=10, by="positive"):
+    def top(
+        self, number: int = 10, by: Literal["positive", "negative", "size"] = "positive"
+    ) -> list[Path]:
         """The leading paths.
 
         Args:
@@ -102,7 +114,7 @@ class PathInfluences:
         graph = self.graph
         return self[primary_path(graph.layers, graph.first, graph.last)]
 
-    def share(self, path):
+    def share(self, path: int | Path | Sequence[Node]) -> float:
         """A path's part of all positive influence; of all negative influence if it is negative.
 
         Shares of graphs with different numbers of paths cannot be compared.
@@ -119,7 +131,15 @@ class PathInfluences:
 
 
 @one_thread
-def path_influences(trace, ids, quantity, line, method="mitm", memory=MEMORY, max_paths=5_000_000):
+def path_influences(
+    trace: LSTMTrace,
+    ids: ArrayLike,
+    quantity: Quantity,
+    line: Line,
+    method: Literal["mitm", "enumerate"] = "mitm",
+    memory: int = MEMORY,
+    max_paths: int = 5_000_000,
+) -> PathInfluences:
     """The influence of every gate-level path; their sum is that of the word.
 
     For a path of nodes `a -> b -> ...`, with the mean taken outside of the product,

@@ -1,6 +1,9 @@
 """Sums over many paths at linear cost, and greedy search where there are too many to list."""
 
-import collections
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -8,19 +11,40 @@ from gloro_tf.influence import _sweep
 from gloro_tf.influence._arrays import one_thread
 from gloro_tf.influence._problem import MEMORY, Problem
 from gloro_tf.influence.total import batch_influence, one
+from gloro_tf.types import ArrayLike, Node
 
-GuidedPath = collections.namedtuple("GuidedPath", ["nodes", "value", "history"])
-GuidedPath.__doc__ = """A path found by `guided_refinement`.
+if TYPE_CHECKING:
+    from gloro_tf.influence.lines import Line
+    from gloro_tf.influence.quantities import Quantity
+    from gloro_tf.influence.trace import LSTMTrace
 
-- `nodes` (tuple): from the word to the quantity of interest.
-- `value` (float): its exact influence.
-- `history` (tuple of floats): the influence of all paths that begin with its first 1, 2, ... nodes;
-  from the total to `value`.
-"""
+_Begun: TypeAlias = tuple[tuple[Node, ...], tuple[float, ...]]
+
+
+class GuidedPath(NamedTuple):
+    """A path found by `guided_refinement`.
+
+    - `nodes` (tuple): from the word to the quantity of interest.
+    - `value` (float): its exact influence.
+    - `history` (tuple of floats): the influence of all paths that begin with its first 1, 2, ... nodes;
+      from the total to `value`.
+    """
+
+    nodes: tuple[Node, ...]
+    value: float
+    history: tuple[float, ...]
 
 
 @one_thread
-def pattern_influence(trace, ids, quantity, line, through=(), avoid=(), memory=MEMORY):
+def pattern_influence(
+    trace: LSTMTrace,
+    ids: ArrayLike,
+    quantity: Quantity,
+    line: Line,
+    through: Sequence[Node] = (),
+    avoid: Sequence[Node] = (),
+    memory: int = MEMORY,
+) -> float:
     """The influence of all paths through every one of some nodes and through none of others.
 
     The paths are never listed; the cost is linear in the number of steps.
@@ -70,7 +94,15 @@ def pattern_influence(trace, ids, quantity, line, through=(), avoid=(), memory=M
 
 
 @one_thread
-def guided_refinement(trace, ids, quantity, line, beam=1, sign=None, memory=MEMORY):
+def guided_refinement(
+    trace: LSTMTrace,
+    ids: ArrayLike,
+    quantity: Quantity,
+    line: Line,
+    beam: int = 1,
+    sign: int | None = None,
+    memory: int = MEMORY,
+) -> list[GuidedPath]:
     """Follows the strongest pattern from the word to the quantity, one node at a time.
 
     At every node the paths so far are extended by each edge, and the extensions with the largest
@@ -100,7 +132,9 @@ def guided_refinement(trace, ids, quantity, line, beam=1, sign=None, memory=MEMO
     sign = sign or (1 if found.total[0] >= 0 else -1)
     steps = int(found.steps[0])
     beginnings = _Beginnings(problem, steps, beam)
-    frontier = [((graph.source,), (float(found.total[0]),))]
+    frontier: list[tuple[tuple[Node, ...], tuple[float, ...]]] = [
+        ((graph.source,), (float(found.total[0]),))
+    ]
     while any(nodes[-1] != graph.target for nodes, _ in frontier):
         # A finished path waits for the others; each round extends the rest by one edge.
         longer = [(nodes, h) for nodes, h in frontier if nodes[-1] == graph.target]

@@ -1,6 +1,27 @@
 """Quantities of interest: linear functionals of the logits after the last word of context."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
 import numpy as np
+
+from gloro_tf.types import Array, ArrayLike
+
+if TYPE_CHECKING:
+    from gloro_tf.influence.trace import LSTMTrace
+
+
+class Quantity(Protocol):
+    """A linear functional of the logits; any object with this method will do."""
+
+    def head(self, trace: LSTMTrace) -> tuple[Array, Array]:
+        """Returns its gradient in the last output, `(batch, units)`, and its constant, `(batch,)`.
+
+        Args:
+            trace: `LSTMTrace`, whose head the logits come from.
+        """
+        ...
 
 
 class LinearQuantity:
@@ -16,7 +37,7 @@ class LinearQuantity:
     ```
     """
 
-    def __init__(self, weights):
+    def __init__(self, weights: ArrayLike) -> None:
         self.weights = np.atleast_2d(np.asarray(weights, "float64"))
         if self.weights.ndim != 2 or not np.isfinite(self.weights).all():
             raise ValueError(
@@ -24,7 +45,7 @@ class LinearQuantity:
                 f"Received: weights of shape {np.shape(weights)}."
             )
 
-    def head(self, trace):
+    def head(self, trace: LSTMTrace) -> tuple[Array, Array]:
         """Returns its gradient in the last output, `(batch, units)`, and its constant, `(batch,)`."""
         if self.weights.shape[1] != trace.vocabulary:
             raise ValueError(
@@ -46,7 +67,7 @@ class NumberAgreement:
         Language Models](https://arxiv.org/abs/2005.01190), definition 2.
     """
 
-    def __init__(self, correct_id, wrong_id):
+    def __init__(self, correct_id: ArrayLike, wrong_id: ArrayLike) -> None:
         self.correct_id = np.atleast_1d(np.asarray(correct_id))
         self.wrong_id = np.atleast_1d(np.asarray(wrong_id))
         if self.correct_id.shape != self.wrong_id.shape or self.correct_id.ndim != 1:
@@ -55,7 +76,7 @@ class NumberAgreement:
                 f"Received: shapes {np.shape(correct_id)} and {np.shape(wrong_id)}."
             )
 
-    def head(self, trace):
+    def head(self, trace: LSTMTrace) -> tuple[Array, Array]:
         """Returns its gradient in the last output, `(batch, units)`, and its constant, `(batch,)`."""
         trace.check_ids("correct_id", self.correct_id)
         trace.check_ids("wrong_id", self.wrong_id)

@@ -1,11 +1,20 @@
 """How a path stands out from the others, over a sample of sentences."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gloro_tf.influence.graph import primary_path
+from gloro_tf.types import Node
+
+if TYPE_CHECKING:
+    from gloro_tf.influence.paths import Path, PathInfluences
 
 
-def t_value(path, sample):
+def t_value(path: str | Path | Sequence[Node], sample: Sequence[PathInfluences]) -> float:
     """How often a path's influence exceeds that of another path of the same sentence.
 
     The other path is drawn uniformly from those of a uniformly drawn sentence; a tie counts half.
@@ -38,18 +47,18 @@ def exceedance(values, index):
     return (np.sum(values < own) + 0.5 * ties) / (len(values) - 1)
 
 
-def mean_rank(path, sample):
+def mean_rank(path: str | Path | Sequence[Node], sample: Sequence[PathInfluences]) -> float:
     """The mean rank of a path, 1 where it is the most positive of its sentence."""
     index, values = _table(path, sample)
     return float(np.mean([1 + np.sum(row > row[index]) for row in values]))
 
 
-def positive_share(path, sample):
+def positive_share(path: str | Path | Sequence[Node], sample: Sequence[PathInfluences]) -> float:
     """A path's mean part of all positive influence; 0 in sentences where it is not positive."""
     return _share(path, sample, 1)
 
 
-def negative_share(path, sample):
+def negative_share(path: str | Path | Sequence[Node], sample: Sequence[PathInfluences]) -> float:
     """A path's mean part of all negative influence, as a positive number."""
     return _share(path, sample, -1)
 

@@ -1,13 +1,16 @@
 """The tables of the paper for any model: primary paths, and compression."""
 
-import collections
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from gloro_tf.influence.compression import compress, compression_schemes
 from gloro_tf.influence.lines import NeutralLine
 from gloro_tf.influence.neurons import refine
-from gloro_tf.influence.paths import path_influences
+from gloro_tf.influence.paths import PathInfluences, path_influences
 from gloro_tf.influence.quantities import NumberAgreement
 from gloro_tf.influence.statistics import (
     exceedance,
@@ -17,42 +20,51 @@ from gloro_tf.influence.statistics import (
     t_value,
 )
 
-Row = collections.namedtuple(
-    "Row",
-    [
-        "task",
-        "condition",
-        "noun",
-        "sentences",
-        "positive",
-        "paths",
-        "share",
-        "t",
-        "rank",
-        "total",
-        "primary",
-        "neurons",
-        "neuron_t",
-        "neuron_part",
-        "completeness_error",
-    ],
-)
-Row.__doc__ = """The primary path of one noun in one condition, over a sample of sentences.
+if TYPE_CHECKING:
+    from gloro_tf.influence.agreement import AgreementSet
+    from gloro_tf.influence.trace import LSTMTrace
 
-- `positive` (float): fraction of sentences in which the noun's influence is positive.
-- `paths` (int): number of paths.
-- `share` (float): the primary path's mean part of all positive influence; of all negative influence,
-  with a minus, where its mean influence is negative.
-- `t`, `rank` (float): its t-value and mean rank.
-- `total`, `primary` (float): mean influence of the noun and of the path.
-- `neurons` (tuple of int): the two of the top cell that carry most of the path.
-- `neuron_t` (tuple of float): how often each exceeds another neuron.
-- `neuron_part` (float): their part of the absolute influence of all neurons.
-- `completeness_error` (float): the largest of the sentences.
-"""
+NOUNS: tuple[Literal["subject", "intervening"], ...] = ("subject", "intervening")
 
 
-def sample_paths(trace, data, noun="subject", **options):
+class Row(NamedTuple):
+    """The primary path of one noun in one condition, over a sample of sentences.
+
+    - `positive` (float): fraction of sentences in which the noun's influence is positive.
+    - `paths` (int): number of paths.
+    - `share` (float): the primary path's mean part of all positive influence; of all negative
+      influence, with a minus, where its mean influence is negative.
+    - `t`, `rank` (float): its t-value and mean rank.
+    - `total`, `primary` (float): mean influence of the noun and of the path.
+    - `neurons` (tuple of int): the two of the top cell that carry most of the path.
+    - `neuron_t` (tuple of float): how often each exceeds another neuron.
+    - `neuron_part` (float): their part of the absolute influence of all neurons.
+    - `completeness_error` (float): the largest of the sentences.
+    """
+
+    task: str
+    condition: str
+    noun: str
+    sentences: int
+    positive: float
+    paths: int
+    share: float
+    t: float
+    rank: float
+    total: float
+    primary: float
+    neurons: tuple[int, ...]
+    neuron_t: tuple[float, ...]
+    neuron_part: float
+    completeness_error: float
+
+
+def sample_paths(
+    trace: LSTMTrace,
+    data: AgreementSet,
+    noun: Literal["subject", "intervening"] = "subject",
+    **options: Any,
+) -> list[PathInfluences]:
     """`PathInfluences` of every sentence of an `AgreementSet`, as a list.
 
     Args:
@@ -69,7 +81,7 @@ def sample_paths(trace, data, noun="subject", **options):
     return result
 
 
-def primary_path_row(task, condition, noun, sample):
+def primary_path_row(task: str, condition: str, noun: str, sample: Sequence[PathInfluences]) -> Row:
     """The `Row` of a sample of `PathInfluences`."""
     path, totals = sample[0].primary, np.array([p.influence.total for p in sample])
     primary = np.mean([p.primary.value for p in sample])
@@ -96,7 +108,9 @@ def primary_path_row(task, condition, noun, sample):
     )
 
 
-def primary_path_table(trace, sets, number=20, many=5, **options):
+def primary_path_table(
+    trace: LSTMTrace, sets: Sequence[AgreementSet], number: int = 20, many: int = 5, **options: Any
+) -> list[Row]:
     """One `Row` for every noun of every condition.
 
     Args:
@@ -112,7 +126,7 @@ def primary_path_table(trace, sets, number=20, many=5, **options):
     rows = []
     for data in sets:
         for condition in data.conditions:
-            for noun in ["subject"] + ["intervening"] * (data.intervening is not None):
+            for noun in NOUNS if data.intervening is not None else NOUNS[:1]:
                 part = data.select(condition, number)
                 sample = sample_paths(trace, part[:many], noun, **options)
                 if len(sample[0]) <= 10_000:
@@ -121,7 +135,7 @@ def primary_path_table(trace, sets, number=20, many=5, **options):
     return rows
 
 
-def format_rows(rows):
+def format_rows(rows: Iterable[Row]) -> str:
     """Rows as a markdown table."""
     head = ["task", "C", "noun", "P+", "paths", "share", "t", "rank", "total", "primary"]
     head += ["two neurons", "their t", "their part", "completeness"]
@@ -135,7 +149,9 @@ def format_rows(rows):
     return markdown(head, table)
 
 
-def compression_table(trace, sets):
+def compression_table(
+    trace: LSTMTrace, sets: Sequence[AgreementSet]
+) -> dict[tuple[str, str], dict[str, float]]:
     """Accuracies of the six compression schemes and the full model.
 
     Args:
@@ -156,7 +172,7 @@ def compression_table(trace, sets):
     return result
 
 
-def format_compression(table):
+def format_compression(table: Mapping[tuple[str, str], Mapping[str, float]]) -> str:
     """A compression table as markdown."""
     schemes = list(next(iter(table.values())))
     rows = [[*key, *(f"{row[name]:.2f}" for name in schemes)] for key, row in table.items()]

@@ -1,32 +1,48 @@
 """The influence of a word as a whole, and through every node of the graph."""
 
-import collections
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from gloro_tf.influence import _sweep
 from gloro_tf.influence._arrays import one_thread
 from gloro_tf.influence._problem import MEMORY, Problem
+from gloro_tf.types import Array, ArrayLike, Node
 
-Influence = collections.namedtuple(
-    "Influence",
-    ["attribution", "total", "q", "q_neutral", "completeness_error", "steps", "complete"],
-)
-Influence.__doc__ = """The influence of one word on a quantity of interest.
+if TYPE_CHECKING:
+    from gloro_tf.influence.lines import Line
+    from gloro_tf.influence.quantities import Quantity
+    from gloro_tf.influence.trace import LSTMTrace
 
-- `attribution` (`(embedding,)` float64): by dimension of the embedding.
-- `total` (float): their sum.
-- `q`, `q_neutral` (float): the quantity for the sentence, and with the baseline for the word.
-- `completeness_error` (float): `|total - (q - q_neutral)| / |q - q_neutral|`.
-- `steps` (int): points on the line that this took.
-- `complete` (bool): whether the error is within the line's tolerance; `True` without one.
 
-The batched function gives arrays with a row per sentence.
-"""
+class Influence(NamedTuple):
+    """The influence of one word on a quantity of interest.
+
+    - `attribution` (`(embedding,)` float64): by dimension of the embedding.
+    - `total` (float): their sum.
+    - `q`, `q_neutral` (float): the quantity for the sentence, and with the baseline for the word.
+    - `completeness_error` (float): `|total - (q - q_neutral)| / |q - q_neutral|`.
+    - `steps` (int): points on the line that this took.
+    - `complete` (bool): whether the error is within the line's tolerance; `True` without one.
+
+    The batched function gives arrays with a row per sentence.
+    """
+
+    attribution: Array
+    total: Any
+    q: Any
+    q_neutral: Any
+    completeness_error: Any
+    steps: Any
+    complete: Any
 
 
 @one_thread
-def influence(trace, ids, quantity, line, memory=MEMORY):
+def influence(
+    trace: LSTMTrace, ids: ArrayLike, quantity: Quantity, line: Line, memory: int = MEMORY
+) -> Influence:
     """How much a word moves the quantity of interest, by integrating gradients along a line.
 
     With `w` the word's embedding, `w0` the baseline and the mean taken over points `x` of the line,
@@ -95,7 +111,14 @@ def batch_influence(problem):
 
 
 @one_thread
-def node_influence(trace, ids, quantity, line, neurons=False, memory=MEMORY):
+def node_influence(
+    trace: LSTMTrace,
+    ids: ArrayLike,
+    quantity: Quantity,
+    line: Line,
+    neurons: bool = False,
+    memory: int = MEMORY,
+) -> dict[Node, Any]:
     """The influence that flows through each node: the sum over all paths that use it.
 
     A path uses several nodes, so that the values of all nodes do not add up to the total; those of

@@ -1,13 +1,19 @@
 """An LSTM language model as arrays, read from Keras or from PyTorch and checked."""
 
-import collections
+from __future__ import annotations
 
+import collections
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import keras
 import numpy as np
 
 from gloro_tf.influence import _keras_model
 from gloro_tf.influence._arrays import NUMPY
-from gloro_tf.influence._edges import lstm_step
+from gloro_tf.influence._edges import Cell, lstm_step
 from gloro_tf.influence.graph import GATES
+from gloro_tf.types import Array, ArrayLike, Node
 
 LayerWeights = collections.namedtuple("LayerWeights", ["kernel", "recurrent", "bias"])
 LayerWeights.__doc__ = "The weights of one layer, as dicts from the kind of gate to an array."
@@ -33,7 +39,13 @@ class LSTMTrace:
         ValueError: where the shapes do not fit or a weight is not finite.
     """
 
-    def __init__(self, embedding, layers, head_kernel, head_bias):
+    def __init__(
+        self,
+        embedding: ArrayLike,
+        layers: Sequence[Sequence[ArrayLike]],
+        head_kernel: ArrayLike,
+        head_bias: ArrayLike,
+    ) -> None:
         self.embedding, self.head_kernel = np.asarray(embedding), np.asarray(head_kernel)
         self.head_bias = np.asarray(head_bias)
         self.deviation = None
@@ -62,7 +74,14 @@ class LSTMTrace:
             raise ValueError("The weights must be finite. Received: some that are NaN or infinite.")
 
     @classmethod
-    def from_keras(cls, model, embedding=None, layers=None, head=None, tolerance=1e-5):
+    def from_keras(
+        cls,
+        model: keras.Model,
+        embedding: str | None = None,
+        layers: Sequence[str] | None = None,
+        head: str | None = None,
+        tolerance: float = 1e-5,
+    ) -> Self:
         """Reads the weights of a Keras model and checks them against its own forward pass.
 
         Args:
@@ -92,7 +111,13 @@ class LSTMTrace:
         return trace
 
     @classmethod
-    def from_torch_state(cls, state, embedding="encoder.weight", rnn="rnn", head="decoder"):
+    def from_torch_state(
+        cls,
+        state: Mapping[str, Any],
+        embedding: str = "encoder.weight",
+        rnn: str = "rnn",
+        head: str = "decoder",
+    ) -> Self:
         """Reads the `state_dict` of a PyTorch language model around one `nn.LSTM`.
 
         Args:
@@ -128,12 +153,12 @@ class LSTMTrace:
         return cls(state[embedding], layers, kernel, bias)
 
     @property
-    def vocabulary(self):
+    def vocabulary(self) -> int:
         """int. The number of words."""
         return len(self.embedding)
 
     @property
-    def units(self):
+    def units(self) -> list[int]:
         """list of int. The units of each layer."""
         return [len(layer.bias["i"]) for layer in self.layers]
 
@@ -141,7 +166,7 @@ class LSTMTrace:
         sizes = f"vocabulary={self.vocabulary}, width={self.embedding.shape[1]}, units={self.units}"
         return f"LSTMTrace({sizes})"
 
-    def check_ids(self, name, ids):
+    def check_ids(self, name: str, ids: ArrayLike) -> None:
         """Raises a `ValueError` where something is not a word's number."""
         ids = np.asarray(ids)
         if ids.dtype.kind not in "iu" or not ids.size or ids.min() < 0:
@@ -152,11 +177,13 @@ class LSTMTrace:
                 f"Received: {ids.max()}."
             )
 
-    def embed(self, ids):
+    def embed(self, ids: Array) -> Array:
         """The embeddings of words, float64."""
         return self.embedding[ids].astype("float64")
 
-    def run(self, ids, fill=None):
+    def run(
+        self, ids: ArrayLike, fill: Mapping[Node, ArrayLike] | None = None
+    ) -> dict[tuple[int, int], Cell]:
         """Runs sentences and remembers everything.
 
         Args:
@@ -170,7 +197,8 @@ class LSTMTrace:
         """
         ids = np.atleast_2d(np.asarray(ids))
         self.check_ids("ids", ids)
-        cells, fill = {}, fill or {}
+        cells: dict[tuple[int, int], Cell] = {}
+        fill = fill or {}
         for step in range(ids.shape[1]):
             below = self.embed(ids[:, step])
             for layer, weights in enumerate(self.layers):
@@ -182,7 +210,7 @@ class LSTMTrace:
                 below = cell.h
         return cells
 
-    def logits(self, ids):
+    def logits(self, ids: ArrayLike) -> Array:
         """Logits after every word, `(batch, length, vocabulary)` float64."""
         ids = np.atleast_2d(np.asarray(ids))
         cells = self.run(ids)

@@ -1,13 +1,24 @@
 """The small language model: its architecture, its training, and what it must know."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from gloro_tf.influence.agreement import agreement_accuracy
-from gloro_tf.influence.grammar import TASKS
+from gloro_tf.influence.grammar import TASKS, AgreementGrammar
 from gloro_tf.influence.trace import LSTMTrace
 
 
-def language_model(vocabulary, width=48, units=(48, 48), dropout=0.1, dtype=None):
+def language_model(
+    vocabulary: int,
+    width: int = 48,
+    units: Sequence[int] = (48, 48),
+    dropout: float = 0.1,
+    dtype: Any = None,
+) -> keras.Model:
     """Builds `Embedding -> LSTM -> Dropout -> LSTM -> Dense`, from token ids to logits.
 
     Args:
@@ -32,16 +43,16 @@ def language_model(vocabulary, width=48, units=(48, 48), dropout=0.1, dtype=None
 
 
 def train_language_model(
-    grammar,
-    seed=0,
-    sentences=20_000,
-    epochs=8,
-    batch_size=128,
-    learning_rate=6e-3,
-    accuracy=0.99,
-    attempts=3,
-    verbose=0,
-):
+    grammar: AgreementGrammar,
+    seed: int = 0,
+    sentences: int = 20_000,
+    epochs: int = 8,
+    batch_size: int = 128,
+    learning_rate: float = 6e-3,
+    accuracy: float = 0.99,
+    attempts: int = 3,
+    verbose: int = 0,
+) -> tuple[keras.Model, dict[tuple[str, str], float]]:
     """Trains the small language model until it knows agreement.
 
     It learns agreement abruptly, after some epochs at chance. So that nothing is analysed that it
@@ -75,7 +86,7 @@ def train_language_model(
         found = accuracies(LSTMTrace.from_keras(model), grammar)
         if min(found.values()) >= accuracy:
             return model, found
-    worst = min(found, key=found.get)
+    worst = min(found, key=lambda condition: found[condition])
     raise RuntimeError(
         f"Agreement must be right in at least {accuracy:.0%} of each condition. Received: "
         f"{found[worst]:.1%} in {worst}, after {attempts} times {epochs} epochs. Remedy: more epochs "
@@ -83,7 +94,9 @@ def train_language_model(
     )
 
 
-def accuracies(trace, grammar, number=200, seed=1):
+def accuracies(
+    trace: LSTMTrace, grammar: AgreementGrammar, number: int = 200, seed: int = 1
+) -> dict[tuple[str, str], float]:
     """Agreement accuracy in all 18 conditions, a dict from `(task, condition)` to floats."""
     result = {}
     for task in TASKS:
