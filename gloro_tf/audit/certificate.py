@@ -1,12 +1,17 @@
 """Certificates under attack."""
 
-import dataclasses
+from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
+import keras
 import numpy as np
 
-from gloro_tf.attacks import PGD, BoundaryDistance
+from gloro_tf.attacks import PGD, Attack, BoundaryDistance
 from gloro_tf.attacks.target import Target
 from gloro_tf.models.certificate import full_precision
+from gloro_tf.types import ArrayLike, Bounds
 
 QUANTILES = (0.05, 0.5, 0.95, 1.0)
 
@@ -14,7 +19,7 @@ QUANTILES = (0.05, 0.5, 0.95, 1.0)
 class UnsoundCertificate(RuntimeError):
     """An attack succeeded inside a certified radius. `report` is the `CertificateAudit`."""
 
-    def __init__(self, report):
+    def __init__(self, report: CertificateAudit) -> None:
         super().__init__(
             f"{len(report.violations)} of {report.examples} certificates are false: inputs inside of "
             "the certified radius are labelled otherwise. Do not use this model's certificates, and "
@@ -65,13 +70,21 @@ class CertificateAudit:
             )
         return "\n".join(lines)
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Returns plain lists and numbers, for JSON; without the points."""
         found = dataclasses.asdict(self) | {"violations": list(self.violations)}
         return {k: v for k, v in found.items() if k != "points"}
 
 
-def certificate(model, x, y, attack=None, strict=True, bounds=(0.0, 1.0), verbose=0):
+def certificate(
+    model: keras.Model,
+    x: ArrayLike,
+    y: ArrayLike,
+    attack: Attack | None = None,
+    strict: bool = True,
+    bounds: Bounds | None = (0.0, 1.0),
+    verbose: int = 0,
+) -> CertificateAudit:
     """Attacks a certified model, at epsilon and inside each input's own certified radius.
 
     Args:

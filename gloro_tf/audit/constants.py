@@ -1,6 +1,9 @@
 """Lipschitz constants from above and from below, layer by layer."""
 
+from __future__ import annotations
+
 import dataclasses
+from typing import Any
 
 import keras
 import numpy as np
@@ -8,6 +11,7 @@ from keras import ops
 
 from gloro_tf.lipschitz import api, graph
 from gloro_tf.ops import gradient_function, input_dtype
+from gloro_tf.types import ArrayLike
 
 REACH = 0.3
 
@@ -39,7 +43,7 @@ class LipschitzAudit:
     whole: Row
 
     @property
-    def violations(self):
+    def violations(self) -> tuple[Row, ...]:
         """The rows whose lower bound exceeds the bound."""
         return tuple(row for row in (*self.rows, self.whole) if row.lower > row.bound)
 
@@ -56,13 +60,15 @@ class LipschitzAudit:
             lines.append(f"VIOLATION: a pair of inputs refutes the bound of '{row.layer}'")
         return "\n".join(lines)
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Returns plain lists and numbers, for JSON."""
         rows = [dataclasses.asdict(row) | {"tightness": row.tightness} for row in self.rows]
         return {"layers": rows, "whole": dataclasses.asdict(self.whole)}
 
 
-def lipschitz(model, x=None, steps=30, pairs=16, seed=0):
+def lipschitz(
+    model: keras.Model, x: ArrayLike | None = None, steps: int = 30, pairs: int = 16, seed: int = 0
+) -> LipschitzAudit:
     """Puts lower bounds beside estimates and bounds.
 
     For each layer and for the whole model, pairs of inputs climb `||f(a) - f(b)|| / ||a - b||` by a

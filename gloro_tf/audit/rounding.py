@@ -1,11 +1,16 @@
 """How many certificates hang on the float32 slack."""
 
-import dataclasses
+from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
+import keras
 import numpy as np
 
 from gloro_tf.audit.certificate import label_radius
 from gloro_tf.margins import relaxed_radii
+from gloro_tf.types import ArrayLike
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,12 +42,12 @@ class RoundingAudit:
             "median radius"
         )
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Returns plain numbers, for JSON."""
         return dataclasses.asdict(self)
 
 
-def rounding(model, x):
+def rounding(model: keras.Model, x: ArrayLike) -> RoundingAudit:
     """Compares certificates with those of the same margins in exact arithmetic.
 
     Args:

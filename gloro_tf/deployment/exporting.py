@@ -1,5 +1,7 @@
 """Writes a frozen model as a program for another runtime, after running it there once."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import pathlib
@@ -10,15 +12,24 @@ import keras
 import numpy as np
 
 from gloro_tf.deployment._program import LARGEST, Program
-from gloro_tf.deployment.runtimes import FORMATS, check_format, open_program
+from gloro_tf.deployment.runtimes import FORMATS, Format, check_format, open_program
 from gloro_tf.models import GloroModel
+from gloro_tf.types import ArrayLike, PathLike
 
 _KERAS_NAMES = {"saved_model": "tf_saved_model", "onnx": "onnx", "litert": "litert"}
 _SUFFIXES = {".onnx": "onnx", ".tflite": "litert", ".keras": None, ".h5": None}
 AGREEMENT = 1e-5
 
 
-def export(model, path, format="saved_model", *, overwrite=False, strict=False, check_on=None):
+def export(
+    model: keras.Model,
+    path: PathLike,
+    format: Format = "saved_model",
+    *,
+    overwrite: bool = False,
+    strict: bool = False,
+    check_on: ArrayLike | None = None,
+) -> pathlib.Path:
     """Writes a frozen model as a program that certifies without Keras and without this package.
 
     The program takes `(n, ...)` float32 inputs, any `n` of at least 1, and answers

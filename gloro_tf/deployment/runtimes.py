@@ -1,7 +1,14 @@
 """An exported program, opened in its own runtime."""
 
-import importlib.util
+from __future__ import annotations
 
+import importlib.util
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+from gloro_tf.types import Array, PathLike
+
+Format: TypeAlias = Literal["saved_model", "onnx", "litert"]
 FORMATS = ("saved_model", "onnx", "litert")
 _NEEDS = {
     "saved_model": ("tensorflow",),
@@ -22,7 +29,9 @@ def check_format(format):
         )
 
 
-def open_program(path, format="saved_model"):
+def open_program(
+    path: PathLike, format: Format = "saved_model"
+) -> Callable[[Array], dict[str, Array]]:
     """Opens what `export` wrote, on the CPU, without Keras.
 
     Args:

@@ -1,14 +1,30 @@
 """A picture of a model in the plane: regions, level sets, and what is certified."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import keras
 import numpy as np
 
 from gloro_tf.plots import _figure
 from gloro_tf.smoothness.sweep import boundary_points
+from gloro_tf.types import Bounds, PathLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def picture(
-    model, bounds=((0.0, 1.0), (0.0, 1.0)), side=161, radii=(0.05, 0.1), path=None, ax=None
-):
+    model: keras.Model,
+    bounds: Sequence[Bounds] = ((0.0, 1.0), (0.0, 1.0)),
+    side: int = 161,
+    radii: Sequence[float] = (0.05, 0.1),
+    path: PathLike | None = None,
+    ax: Axes | None = None,
+) -> Figure:
     """Draws the decision regions of a certified model of two inputs and two classes.
 
     Level sets of the certified radius (solid) are drawn beside those of the true distance to the

@@ -5,13 +5,17 @@ Lipschitz constant 1 and the set's boundary as its zeros certifies `|f|`; its ti
 over the true distance.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import math
 
 import numpy as np
 
+from gloro_tf.types import Array
 
-def wedge_tightness(angle, pieces):
+
+def wedge_tightness(angle: float, pieces: int) -> tuple[float, float]:
     """The tightness of the best piecewise-linear 1-Lipschitz function beside a corner.
 
     Two facets whose unit normals enclose `angle` meet; between the normals the distance is that to
@@ -42,7 +46,7 @@ def wedge_tightness(angle, pieces):
     return math.cos(half), math.sin(half) / half
 
 
-def polygon_tightness(sides):
+def polygon_tightness(sides: int) -> float:
     """The worst tightness of the facets of a regular polygon around it: `cos(pi / sides)`."""
     return wedge_tightness(2 * math.pi / sides, 2)[0]
 
@@ -57,23 +61,23 @@ class Wedge:
 
     angle: float
 
-    def normals(self, pieces=2):
+    def normals(self, pieces: int = 2) -> Array:
         """`pieces` unit normals at equal angles, the facets' own first and last, `(pieces, 2)`."""
         turns = np.linspace(-self.angle / 2, self.angle / 2, pieces)
         return np.stack([np.cos(turns), np.sin(turns)], axis=1)
 
-    def distance(self, x):
+    def distance(self, x: Array) -> Array:
         first, last = (x @ normal for normal in self.normals())
         turn = np.arctan2(x[:, 1], x[:, 0])
         return np.where(
             np.abs(turn) <= self.angle / 2, np.linalg.norm(x, axis=1), np.maximum(first, last)
         )
 
-    def linear(self, x, pieces=2):
+    def linear(self, x: Array, pieces: int = 2) -> Array:
         """The best function of `pieces` linear pieces."""
         return np.max(x @ self.normals(pieces).T, axis=1)
 
-    def beside_the_corner(self, n, seed=0):
+    def beside_the_corner(self, n: int, seed: int = 0) -> Array:
         """Points between the normals, uniform in direction, `(n, 2)`."""
         rng = np.random.default_rng(seed)
         turn = rng.uniform(-0.5, 0.5, n) * self.angle
@@ -90,14 +94,14 @@ class Orthant:
 
     k: int
 
-    def distance(self, x):
+    def distance(self, x: Array) -> Array:
         outside = np.linalg.norm(np.maximum(x, 0), axis=1)
         return np.where(outside > 0, outside, np.max(x, axis=1))
 
-    def linear(self, x):
+    def linear(self, x: Array) -> Array:
         return np.max(x, axis=1)
 
-    def beside_the_corner(self, n, seed=0):
+    def beside_the_corner(self, n: int, seed: int = 0) -> Array:
         """Absolute values of normal points, `(n, k)`."""
         return np.abs(np.random.default_rng(seed).normal(size=(n, self.k)))
 
@@ -108,7 +112,7 @@ class Disk:
 
     radius: float = 1.0
 
-    def distance(self, x):
+    def distance(self, x: Array) -> Array:
         return np.linalg.norm(x, axis=1) - self.radius
 
 
@@ -119,15 +123,15 @@ class Polygon:
     sides: int
     radius: float = 1.0
 
-    def normals(self):
+    def normals(self) -> Array:
         turns = 2 * np.pi * np.arange(self.sides) / self.sides
         return np.stack([np.cos(turns), np.sin(turns)], axis=1)
 
-    def linear(self, x):
+    def linear(self, x: Array) -> Array:
         """The largest of the facets' own distances."""
         return np.max(x @ self.normals().T, axis=1) - self.radius
 
-    def distance(self, x):
+    def distance(self, x: Array) -> Array:
         """Exact: inside, the nearest facet; outside, the nearest point of the nearest side."""
         normals = self.normals()
         along = np.stack([-normals[:, 1], normals[:, 0]], axis=1)
@@ -139,7 +143,7 @@ class Polygon:
         outside = np.hypot(height[rows, nearest], beyond[rows, nearest])
         return np.where(height[rows, nearest] > 0, outside, height[rows, nearest])
 
-    def beside_the_corner(self, n, seed=0):
+    def beside_the_corner(self, n: int, seed: int = 0) -> Array:
         """Points beyond a corner, between the normals of its two sides, `(n, 2)`."""
         corner = self.radius / math.cos(math.pi / self.sides)
         wedge = Wedge(2 * math.pi / self.sides)
@@ -160,7 +164,7 @@ class TwoArcs:
     radius: float = 1.0
     apart: float = 0.5
 
-    def distance(self, x):
+    def distance(self, x: Array) -> Array:
         to_centres = [x + [self.apart, 0], x - [self.apart, 0]]
         heights = np.stack([np.linalg.norm(a, axis=1) - self.radius for a in to_centres])
         tip = math.sqrt(self.radius**2 - self.apart**2)

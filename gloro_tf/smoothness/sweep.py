@@ -1,6 +1,10 @@
 """How much capacity a network needs to certify tightly: a sweep in the plane."""
 
+from __future__ import annotations
+
 import functools
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -8,15 +12,23 @@ import numpy as np
 from gloro_tf.ops import cholesky_orthogonalize
 from gloro_tf.smoothness.activations import ACTIVATIONS
 from gloro_tf.training import fit_many
+from gloro_tf.types import Array
 
 SQUARE = 2.0
 NEAR, FAR = 0.05, 0.5
 
 
 def capacity_sweep(
-    region, widths=(8, 32), depths=(3,), activations=("relu", "minmax", "pair_norm"), seeds=5,
-    steps=600, examples=4096, side=121, verbose=0,
-):  # fmt: skip
+    region: Any,
+    widths: Sequence[int] = (8, 32),
+    depths: Sequence[int] = (3,),
+    activations: Sequence[str] = ("relu", "minmax", "pair_norm"),
+    seeds: int = 5,
+    steps: int = 600,
+    examples: int = 4096,
+    side: int = 121,
+    verbose: int = 0,
+) -> list[dict[str, Any]]:
     """Fits 1-Lipschitz networks to a signed distance and measures how tight each becomes.
 
     Networks of `depth` orthonormal layers (as `CholeskyDense`), each followed by the activation, and
@@ -127,7 +139,7 @@ def _tightness(values, grid, axis):
     return np.abs(values.reshape(-1)[chosen]) / distance[chosen]
 
 
-def boundary_points(values, axis):
+def boundary_points(values: Array, axis: Array) -> Array:
     """Where a function on a square grid is zero, by linear interpolation along the grid's edges.
 
     Args:

@@ -1,11 +1,16 @@
 """How much of the distance to a model's own boundary its certified radius reaches."""
 
-import dataclasses
+from __future__ import annotations
 
+import dataclasses
+from typing import Literal
+
+import keras
 import numpy as np
 from keras import ops
 
 from gloro_tf.ops import gradient_function
+from gloro_tf.types import ArrayLike, Bounds
 
 QUANTILES = (0.01, 0.05, 0.5, 0.95, 1.0)
 METHODS = ("auto", "exact", "attack")
@@ -33,7 +38,7 @@ class Tightness:
     slope: np.ndarray
 
     @property
-    def quantiles(self):
+    def quantiles(self) -> dict[float, float]:
         """`{share: value}` of `values`."""
         known = self.values[np.isfinite(self.values)]
         return dict(zip(QUANTILES, np.quantile(known, QUANTILES).tolist())) if len(known) else {}
@@ -46,7 +51,14 @@ class Tightness:
         )
 
 
-def tightness(model, x, method="auto", limit=None, bounds=None, seconds_per_point=5.0):
+def tightness(
+    model: keras.Model,
+    x: ArrayLike,
+    method: Literal["auto", "exact", "attack"] = "auto",
+    limit: float | None = None,
+    bounds: Bounds | None = None,
+    seconds_per_point: float = 5.0,
+) -> Tightness:
     """Compares certified radii with the distances to the model's own boundary.
 
     Args:

@@ -1,17 +1,34 @@
 """A projected gradient attack inside a ball of its own around every point."""
 
-import collections
+from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from gloro_tf.ops import Ball, gradient_function
-
-Breaks = collections.namedtuple("Breaks", ["attacked", "broken", "points"])
-Breaks.__doc__ = """How many points were attacked, which of them broke (bool), by what inputs."""
+from gloro_tf.types import Array, ArrayLike
 
 
-def pgd(model, x, y, radius, steps=100, restarts=4, seed=0, batch_size=256):
+class Breaks(NamedTuple):
+    """How many points were attacked, which of them broke (bool), by what inputs."""
+
+    attacked: int
+    broken: Array
+    points: Array
+
+
+def pgd(
+    model: keras.Model,
+    x: Array,
+    y: ArrayLike,
+    radius: ArrayLike,
+    steps: int = 100,
+    restarts: int = 4,
+    seed: int = 0,
+    batch_size: int = 256,
+) -> tuple[Array, Array]:
     """Attacks each point inside its own L2 ball by projected gradient ascent.
 
     The objective is the margin of the best rival over the label `y`. Steps are normalised and
@@ -52,7 +69,9 @@ def pgd(model, x, y, radius, steps=100, restarts=4, seed=0, batch_size=256):
     return points, margins
 
 
-def certificate_breaks(model, x, factor=1.0, limit=None, **kwargs):
+def certificate_breaks(
+    model: keras.Model, x: Array, factor: float = 1.0, limit: float | None = None, **kwargs: Any
+) -> Breaks:
     """Attacks a frozen `GloroModel` at its own certified radii.
 
     Args:
@@ -72,7 +91,7 @@ def certificate_breaks(model, x, factor=1.0, limit=None, **kwargs):
     return Breaks(int(chosen.sum()), model.certify(points).label != label[chosen], points)
 
 
-def promise_breaks(model, x, factor=1.0, **kwargs):
+def promise_breaks(model: keras.Model, x: Array, factor: float = 1.0, **kwargs: Any) -> Breaks:
     """Attacks every set that a relaxed model promises, at the radius of that set.
 
     Args:

@@ -1,9 +1,14 @@
 """The matrix of an affine layer or model, read off by pushing a basis through it."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
 import keras
 import numpy as np
 
 from gloro_tf.ops import input_dtype
+from gloro_tf.types import Array, ArrayLike, Tensor
 
 
 def evaluate(function, x):
@@ -29,7 +34,7 @@ def _call(function, tensor):
     return function(tensor)
 
 
-def explicit_matrix(model_or_layer, input_shape):
+def explicit_matrix(model_or_layer: Callable[..., Tensor], input_shape: Sequence[int]) -> Array:
     """Returns the matrix `A` of an affine layer or model, `f(x) = x A + f(0)`.
 
     Each basis vector is pushed through, minus the value at zero. The precision is that of the
@@ -54,7 +59,7 @@ def explicit_matrix(model_or_layer, input_shape):
     return values[1:] - values[0]
 
 
-def spectral_norm(matrix):
+def spectral_norm(matrix: ArrayLike) -> float:
     """Returns the largest singular value of a matrix (float64, neither rounded up nor down)."""
     matrix = np.asarray(matrix, "float64")
     largest = np.abs(matrix).max(initial=0)

@@ -4,6 +4,11 @@ Every value here is a quotient `||f(x + d) - f(x)|| / ||d||` of two executed out
 search led to the pair, no right upper bound can lie below it (but for rounding).
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -15,8 +20,14 @@ ROUNDINGS = 16
 
 
 def lipschitz_lower_bound(
-    model, input_shape, steps=0, restarts=4, seed=0, difference=None, compiled=False
-):
+    model: keras.Model | keras.layers.Layer,
+    input_shape: Sequence[int],
+    steps: int = 0,
+    restarts: int = 4,
+    seed: int = 0,
+    difference: float | None = None,
+    compiled: bool = False,
+) -> float:
     """Returns a lower bound on the L2 Lipschitz constant of a model.
 
     At each of `restarts` random points the Jacobian is read off by central differences, and the
@@ -53,7 +64,13 @@ def lipschitz_lower_bound(
     return float(best)
 
 
-def assert_bound_holds(model, input_shape, bound=None, tolerance=1e-9, **kwargs):
+def assert_bound_holds(
+    model: keras.Model | keras.layers.Layer,
+    input_shape: Sequence[int],
+    bound: float | None = None,
+    tolerance: float = 1e-9,
+    **kwargs: Any,
+) -> float:
     """Raises `AssertionError` where a pair of inputs refutes a bound; returns lower / bound.
 
     Use it on a model of one of your own layers to try the rule that you registered.

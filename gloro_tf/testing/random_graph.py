@@ -1,5 +1,7 @@
 """Small random functional models, to try bounds on what nobody thought of."""
 
+from __future__ import annotations
+
 import keras
 import numpy as np
 
@@ -14,7 +16,7 @@ ACTIVATIONS = (
 ).split()
 
 
-def random_graph(seed, linear=False, dtype="float64"):
+def random_graph(seed: int, linear: bool = False, dtype: str = "float64") -> keras.Model:
     """Builds a small functional model with random structure and random weights.
 
     Branches (sum, difference, mean, concatenation, maximum, operators on tensors), layers used
