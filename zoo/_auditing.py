@@ -1,17 +1,32 @@
 """Attacks on a zoo model's promises, for its card."""
 
+from __future__ import annotations
+
 import dataclasses
+from typing import TYPE_CHECKING, Any
 
 import gloro_tf
 from gloro_tf.training.evaluation import versions
+from gloro_tf.types import PathLike
 from zoo import _registry
 from zoo._checking import check_shape
 from zoo._loading import load
 
+if TYPE_CHECKING:
+    from gloro_tf.attacks import Attack
+
 LIMIT = 1000
 
 
-def audit(name, *, data_dir=None, download=False, limit=LIMIT, attack=None, **kwargs):
+def audit(
+    name: str,
+    *,
+    data_dir: PathLike | None = None,
+    download: bool = False,
+    limit: int = LIMIT,
+    attack: Attack | None = None,
+    **kwargs: Any,
+) -> dict[str, Any]:
     """Attacks a model on the first test images: `gloro_tf.audit.certificate`.
 
     Args:

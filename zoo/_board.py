@@ -1,6 +1,9 @@
 """The models of a data set, best first."""
 
+from __future__ import annotations
+
 import math
+from typing import Any, Literal
 
 from zoo import _registry
 
@@ -8,7 +11,11 @@ COLUMNS = ("rank", "model", "promise", "parameters", "clean", "VRA", "VRA by est
 COLUMNS += ("extra data", "sha256")
 
 
-def leaderboard(dataset, epsilon=None, format="text"):
+def leaderboard(
+    dataset: str,
+    epsilon: float | None = None,
+    format: Literal["text", "markdown", "csv", "rows"] = "text",
+) -> Any:
     """Ranks the models of a data set by VRA, by the guaranteed bound.
 
     The column `promise` says what is certified: the label, or only that a set of classes stays.

@@ -1,9 +1,12 @@
 """Model cards: what is known about an entry, as JSON and as markdown."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
+from typing import Any, Self
 
-from zoo import _corrected_card
+from zoo import _card_form, _corrected_card
 
 RADII = (36 / 255, 72 / 255, 108 / 255, 0.3, 1.0, 1.58)
 
@@ -60,43 +63,46 @@ class Card:
     kind: str = "classifier"
 
     @classmethod
-    def from_json(cls, text, where="the card"):
+    def from_json(cls, text: str, where: str = "the card") -> Self:
         """Reads a card; raises `ValueError` for anything that is not one."""
         try:
             fields = json.loads(text)
             card = cls(**fields)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(f"{where} cannot be read: {error}") from error
+        wrong = _card_form.misfit(fields)
+        if wrong:
+            raise ValueError(f"{where} cannot be read: {wrong}")
         for weight in card.weights:
             if not isinstance(weight, dict) or not _plain(weight.get("file", "")):
                 raise ValueError(f"{where} names a file outside of its folder: {weight!r}")
         return card
 
-    def to_json(self):
+    def to_json(self) -> str:
         """Returns the card as JSON."""
         return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
 
     @property
-    def members(self):
+    def members(self) -> list[str]:
         """The full names of the entries that an ensemble is a vote of; empty for other entries."""
         return self.architecture.get("members", [])
 
     @property
-    def full_name(self):
+    def full_name(self) -> str:
         """The name with its revision, `name@revision`."""
         return f"{self.name}@{self.revision}"
 
     @property
-    def dataset(self):
+    def dataset(self) -> str:
         """The data set it was trained for."""
         return self.recipe["dataset"]
 
-    def result(self):
+    def result(self) -> dict[str, Any] | None:
         """The measurement on its own data set, or `None` before `zoo.evaluate` wrote one."""
         found = [r for r in self.results if r["dataset"] == self.dataset]
         return found[-1] if found else None
 
-    def to_markdown(self):
+    def to_markdown(self) -> str:
         """Returns the card as a page."""
         weights = sum(w["bytes"] for w in self.weights)
         lines = [f"# {self.full_name}", "", self.summary, ""]

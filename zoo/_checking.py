@@ -1,12 +1,16 @@
 """Recomputing what a card says."""
 
+from __future__ import annotations
+
 import platform
+from typing import Any
 
 import numpy as np
 
 import gloro_tf
 from gloro_tf.training.evaluation import evaluate as measure
 from gloro_tf.training.evaluation import trainable_parameters, versions
+from gloro_tf.types import PathLike
 from zoo import _registry
 from zoo._corrected import evaluate_corrected, verify_corrected
 from zoo._ensembles import ensemble_figures
@@ -54,7 +58,7 @@ def _verify_vote(card, **kwargs):
     return {**answer, **apart}
 
 
-def verify(name, **kwargs):
+def verify(name: str, **kwargs: Any) -> dict[str, Any]:
     """Checks a model: its files, its logits on fixed inputs, and its bound, computed again.
 
     Args:
@@ -119,7 +123,15 @@ def verify(name, **kwargs):
     return answer
 
 
-def evaluate(name, *, data_dir=None, download=False, dataset=None, limit=None, **kwargs):
+def evaluate(
+    name: str,
+    *,
+    data_dir: PathLike | None = None,
+    download: bool = False,
+    dataset: str | None = None,
+    limit: int | None = None,
+    **kwargs: Any,
+) -> dict[str, Any]:
     """Measures a model on the test split of a data set: every number of its card comes from here.
 
     Args:

@@ -1,15 +1,23 @@
 """From a name to a model that certifies."""
 
+from __future__ import annotations
+
 import copy
 import pathlib
+from typing import Any, Literal
+
+import keras
 
 import gloro_tf
 from gloro_tf.models import preset
+from gloro_tf.types import Array
 from zoo import _registry
 from zoo._store import fetch
 
 
-def load(name, weights="pretrained", **kwargs):
+def load(
+    name: str, weights: Literal["pretrained"] | None = "pretrained", **kwargs: Any
+) -> keras.Model:
     """Loads a model of the zoo, checked by SHA-256 and frozen: ready to `certify`.
 
     Args:
@@ -47,7 +55,7 @@ def load(name, weights="pretrained", **kwargs):
     model = preset.rebuild(_named(card))
     if weights is None:
         return model
-    arrays = {}
+    arrays: dict[str, Array] = {}
     for path in fetch(card.full_name, **kwargs):
         arrays |= preset.read_arrays(path)
     return preset.set_arrays(model, arrays)

@@ -1,5 +1,7 @@
 """Which models there are: the cards that come with the package, the root of trust."""
 
+from __future__ import annotations
+
 import difflib
 import fnmatch
 import functools
@@ -48,7 +50,7 @@ def names(pattern="*", dataset=None, kind="classifier"):
     )
 
 
-def card(name):
+def card(name: str) -> Card:
     """Returns the `Card` of a model: `"name"` for the newest revision, `"name@2"` for another.
 
     Raises:

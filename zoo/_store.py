@@ -1,22 +1,34 @@
 """Where weights come from: the package, the cache, mirrors. Every file is checked by SHA-256."""
 
+from __future__ import annotations
+
 import contextlib
+import functools
 import http.client
 import os
 import pathlib
 import tempfile
 import urllib.request
+from collections.abc import Sequence
 
 import keras
 
 from gloro_tf.models.preset import sha256
+from gloro_tf.types import PathLike
 from zoo import _registry
 
 CHUNK = 2**18
 TIMEOUT = 30
 
 
-def fetch(name, *, mirrors=None, cache_dir=None, offline=None, verbose=1):
+def fetch(
+    name: str,
+    *,
+    mirrors: Sequence[str] | None = None,
+    cache_dir: PathLike | None = None,
+    offline: bool | None = None,
+    verbose: int = 1,
+) -> list[pathlib.Path]:
     """Returns the verified local paths of a model's files, fetching each at most once.
 
     They are looked for in the package, in the cache, and then on each mirror in turn. A file of
@@ -39,14 +51,15 @@ def fetch(name, *, mirrors=None, cache_dir=None, offline=None, verbose=1):
 
     Raises:
         FileNotFoundError: offline, or without a mirror, naming the path looked for.
-        OSError: if no mirror gave the right file, with what each gave.
+        OSError: if no mirror gave the right file, with what each gave; or the cache cannot be written.
         ValueError: if a file that came with the package is damaged.
     """
     card = _registry.card(name)
     if card.members:
-        options = {"mirrors": mirrors, "cache_dir": cache_dir}
-        options |= {"offline": offline, "verbose": verbose}
-        return [path for member in card.members for path in fetch(member, **options)]
+        again = functools.partial(
+            fetch, mirrors=mirrors, cache_dir=cache_dir, offline=offline, verbose=verbose
+        )
+        return [path for member in card.members for path in again(member)]
     if mirrors is None:
         mirrors = os.environ.get("GLORO_ZOO_MIRRORS", "").split()
     if isinstance(mirrors, (str, os.PathLike)):
@@ -80,12 +93,15 @@ def _one(card, entry, mirrors, folder, offline, verbose):
             f"'{entry['file']}' of '{card.full_name}' is not in the cache, and {why}. Looked for: "
             f"{target}. Put the file there, or name a mirror: `mirrors=[...]` or GLORO_ZOO_MIRRORS."
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
+    with _writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
     failures = []
     for mirror in mirrors:
         try:
             _download(_address(mirror, entry["file"]), target, entry, verbose)
             return target
+        except UnwritableCache:
+            raise
         except (OSError, ValueError, http.client.HTTPException) as error:
             failures.append(f"  {mirror}: {error}")
     listed = "\n".join(failures)
@@ -115,28 +131,45 @@ def _address(mirror, file):
 
 def _download(url, target, entry, verbose):
     """Fetches one file into place, or leaves nothing."""
-    handle, part = tempfile.mkstemp(dir=target.parent, suffix=".part")
+    with _writing(target):
+        handle, part = tempfile.mkstemp(dir=target.parent, suffix=".part")
     try:
         with (
-            os.fdopen(handle, "wb") as file,
+            os.fdopen(handle, "wb", buffering=0) as file,
             urllib.request.urlopen(url, timeout=TIMEOUT) as source,
         ):
             announced = source.headers.get("Content-Length")
             if announced is not None and int(announced) != entry["bytes"]:
                 raise OSError(f"{announced} bytes announced, expected {entry['bytes']}")
-            _copy(source, file, entry, verbose)
+            _copy(source, file, entry, target, verbose)
         if os.path.getsize(part) != entry["bytes"]:
             raise OSError(f"{os.path.getsize(part)} bytes received, expected {entry['bytes']}")
         found = sha256(part)
         if found != entry["sha256"]:
             raise OSError(f"SHA-256 mismatch: expected {entry['sha256']}, got {found}")
-        os.replace(part, target)
+        with _writing(target):
+            os.replace(part, target)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(part)
 
 
-def _copy(source, file, entry, verbose):
+class UnwritableCache(OSError):
+    """The cache, and not a mirror, is what failed."""
+
+
+@contextlib.contextmanager
+def _writing(target):
+    try:
+        yield
+    except OSError as error:
+        raise UnwritableCache(
+            f"'{target}' cannot be written ({error}). Nothing of it is left. Make room there, or name "
+            "another folder: `cache_dir` or GLORO_ZOO_CACHE."
+        ) from error
+
+
+def _copy(source, file, entry, target, verbose):
     """Copies a response with a progress bar; stops where it is longer than it may be."""
     bar = keras.utils.Progbar(entry["bytes"], unit_name="byte") if verbose else None
     received = 0
@@ -144,6 +177,7 @@ def _copy(source, file, entry, verbose):
         received += len(chunk)
         if received > entry["bytes"]:
             raise OSError(f"more than the expected {entry['bytes']} bytes")
-        file.write(chunk)
+        with _writing(target):
+            file.write(chunk)
         if bar:
             bar.update(received)
