@@ -1,11 +1,15 @@
 """Auto-PGD: projected gradient ascent that finds its own step lengths."""
 
+from __future__ import annotations
+
 import functools
+from typing import Any, Literal
 
 import numpy as np
 
-from gloro_tf.attacks.base import Attack, at_least, best_of, keep_higher
+from gloro_tf.attacks.base import Attack, Task, at_least, best_of, keep_higher
 from gloro_tf.attacks.objectives import chosen_objective
+from gloro_tf.types import Array
 
 MOMENTUM = 0.75
 ENOUGH_RISES = 0.75
@@ -28,13 +32,21 @@ class APGD(Attack):
         Parameter-free Attacks](https://arxiv.org/abs/2003.01690), algorithm 1, eqs. 6 and 7.
     """
 
-    def __init__(self, *, steps=100, restarts=1, objective="margin", targets=0, **kwargs):
+    def __init__(
+        self,
+        *,
+        steps: int = 100,
+        restarts: int = 1,
+        objective: Literal["margin", "crossentropy", "dlr"] = "margin",
+        targets: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.steps, self.restarts = at_least("steps", steps, 2), at_least("restarts", restarts, 1)
         self.objective, self.targets = objective, at_least("targets", targets, 0)
         chosen_objective(objective, targets)
 
-    def search(self, task):
+    def search(self, task: Task) -> Array:
         objective = chosen_objective(self.objective, self.targets)
         run = functools.partial(self._ascend, task, objective)
         return best_of(task, self.restarts, self.targets, run)

@@ -1,7 +1,10 @@
 """What all attacks share: how they are called, and what they return."""
 
-import collections
+from __future__ import annotations
+
 import warnings
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -10,18 +13,32 @@ from gloro_tf.attacks.objectives import margin
 from gloro_tf.attacks.target import Target
 from gloro_tf.models.certificate import full_precision
 from gloro_tf.ops import Ball
+from gloro_tf.types import Array, ArrayLike, Bounds, Norm
 
-Attacked = collections.namedtuple("Attacked", ["points", "broken", "distance"])
-Attacked.__doc__ = """What an attack found, NumPy arrays for `n` inputs; for a list of `m` epsilons,
-each array has a leading axis of `m`.
 
-- `points` (float32, the shape of `x`): an input that the model does not label `y`, where one was
-  found, else `x` itself; always inside the ball and the box.
-- `broken` (bool): where one was found, or `x` itself is labelled otherwise.
-- `distance` (float64): how far `points` lie from `x`, in the attack's norm; infinite where not broken.
-"""
+class Attacked(NamedTuple):
+    """What an attack found, NumPy arrays for `n` inputs; for a list of `m` epsilons,
+    each array has a leading axis of `m`.
 
-Task = collections.namedtuple("Task", ["target", "ball", "y", "rng"])
+    - `points` (float32, the shape of `x`): an input that the model does not label `y`, where one was
+      found, else `x` itself; always inside the ball and the box.
+    - `broken` (bool): where one was found, or `x` itself is labelled otherwise.
+    - `distance` (float64): how far `points` lie from `x`, in the attack's norm; infinite where not
+      broken.
+    """
+
+    points: Array
+    broken: Array
+    distance: Array
+
+
+class Task(NamedTuple):
+    """One batch for `Attack.search`: `(target, ball, y, rng)`, with `y` of shape `(n,)` int32."""
+
+    target: Target
+    ball: Ball
+    y: Array
+    rng: np.random.Generator
 
 
 class Attack:
@@ -37,7 +54,14 @@ class Attack:
         batch_size: int. Defaults to 256.
     """
 
-    def __init__(self, *, norm="l2", bounds=(0.0, 1.0), seed=0, batch_size=256):
+    def __init__(
+        self,
+        *,
+        norm: Norm = "l2",
+        bounds: Bounds | None = (0.0, 1.0),
+        seed: int = 0,
+        batch_size: int = 256,
+    ) -> None:
         Ball(np.zeros((0, 1)), 0.0, norm)
         self.norm, self.bounds = norm, _bounds(bounds)
         self.seed = at_least("seed", seed, 0)
@@ -46,7 +70,14 @@ class Attack:
     def __repr__(self):
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
 
-    def __call__(self, model, x, y, epsilons, verbose=0):
+    def __call__(
+        self,
+        model: keras.Model,
+        x: ArrayLike,
+        y: ArrayLike,
+        epsilons: ArrayLike | Sequence[ArrayLike],
+        verbose: int = 0,
+    ) -> Attacked:
         """Attacks a model.
 
         Args:
@@ -81,7 +112,15 @@ class Attack:
                 _warn_if_flat(target, x, y)
         return Attacked(*map(np.stack, zip(*found, strict=True))) if several else found[0]
 
-    def attack(self, target, x, y, radius, earlier=(), verbose=0):
+    def attack(
+        self,
+        target: Target,
+        x: Array,
+        y: Array,
+        radius: Array,
+        earlier: Sequence[Attacked] = (),
+        verbose: int = 0,
+    ) -> Attacked:
         """One ball per input, checked arguments; breaks `earlier` that lie inside are kept."""
         points, broken = x.copy(), target.labels(x) != y
         distance = np.where(broken, 0.0, np.inf)
@@ -103,7 +142,7 @@ class Attack:
                 bar.update(min(start + self.batch_size, len(left)))
         return Attacked(points, broken, distance)
 
-    def search(self, task):
+    def search(self, task: Task) -> Array:
         """Returns the points to try, one for each input of the task."""
         raise NotImplementedError
 

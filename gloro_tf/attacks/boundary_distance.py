@@ -1,11 +1,17 @@
 """How far is the decision boundary: an attack that walks along it towards the input."""
 
+from __future__ import annotations
+
+from typing import Any
+
+import keras
 import numpy as np
 
-from gloro_tf.attacks.base import Attack, at_least, checked, rivals
+from gloro_tf.attacks.base import Attack, Attacked, Task, at_least, checked, rivals
 from gloro_tf.attacks.objectives import targeted_margin
 from gloro_tf.attacks.target import Target
 from gloro_tf.models.certificate import full_precision
+from gloro_tf.types import Array, ArrayLike
 
 BACK, TOWARDS, BEYOND, AHEAD = 0.9, 0.1, 1.05, 1.5
 
@@ -30,12 +36,14 @@ class BoundaryDistance(Attack):
         Attack](https://arxiv.org/abs/1907.02044), section 3, with the box met by clipping.
     """
 
-    def __init__(self, *, steps=30, targets=9, restarts=1, **kwargs):
+    def __init__(
+        self, *, steps: int = 30, targets: int = 9, restarts: int = 1, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.steps, self.targets = at_least("steps", steps, 1), at_least("targets", targets, 1)
         self.restarts = at_least("restarts", restarts, 1)
 
-    def nearest(self, model, x, y, verbose=0):
+    def nearest(self, model: keras.Model, x: ArrayLike, y: ArrayLike, verbose: int = 0) -> Attacked:
         """The nearest inputs found that the model does not label `y`.
 
         Args:
@@ -49,7 +57,7 @@ class BoundaryDistance(Attack):
             x, y = checked(x, y, target)
             return self.attack(target, x, y, _reach(x, self), verbose=verbose)
 
-    def search(self, task):
+    def search(self, task: Task) -> Array:
         ball, centre = task.ball, task.ball.centre
         best, nearest = centre.astype("float32"), np.full(len(task.y), np.inf)
         for restart in range(self.restarts):

@@ -1,7 +1,12 @@
 """Projected gradient descent."""
 
-from gloro_tf.attacks.base import Attack, at_least, best_of, between, climb
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from gloro_tf.attacks.base import Attack, Task, at_least, best_of, between, climb
 from gloro_tf.attacks.objectives import chosen_objective
+from gloro_tf.types import Array
 
 
 class PGD(Attack):
@@ -35,14 +40,14 @@ class PGD(Attack):
     def __init__(
         self,
         *,
-        steps=50,
-        restarts=3,
-        step=None,
-        momentum=0.0,
-        objective="margin",
-        targets=0,
-        **kwargs,
-    ):
+        steps: int = 50,
+        restarts: int = 3,
+        step: float | None = None,
+        momentum: float = 0.0,
+        objective: Literal["margin", "crossentropy", "dlr"] = "margin",
+        targets: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.steps, self.restarts = at_least("steps", steps, 1), at_least("restarts", restarts, 1)
         self.step = max(0.25, 4 / steps) if step is None else between("step", step, 1e-9, 1e9)
@@ -50,7 +55,7 @@ class PGD(Attack):
         self.targets = targets
         chosen_objective(objective, at_least("targets", targets, 0))
 
-    def search(self, task):
+    def search(self, task: Task) -> Array:
         objective = chosen_objective(self.objective, self.targets)
 
         def run(begin, rival):

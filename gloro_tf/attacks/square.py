@@ -1,8 +1,13 @@
 """A search without gradients, by random squares."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
-from gloro_tf.attacks.base import Attack, at_least, keep_higher
+from gloro_tf.attacks.base import Attack, Task, at_least, keep_higher
+from gloro_tf.types import Array
 
 
 class Square(Attack):
@@ -24,13 +29,13 @@ class Square(Attack):
         and 2; its L2 bumps are redrawn here in a simpler form.
     """
 
-    def __init__(self, *, queries=1000, p=0.3, **kwargs):
+    def __init__(self, *, queries: int = 1000, p: float = 0.3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.queries, self.p = at_least("queries", queries, 1), p
         if not 0 < p <= 1:
             raise ValueError(f"`p` must lie in (0, 1]. Received: p={p!r}")
 
-    def search(self, task):
+    def search(self, task: Task) -> Array:
         ball, rng = task.ball, task.rng
         best = ball.project(ball.centre + ball.radius * ball.direction(self._stripes(ball, rng)))
         highest = task.target.margins(best, task.y)

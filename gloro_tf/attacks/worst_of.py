@@ -1,9 +1,18 @@
 """Several attacks in turn, each on what the ones before left."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 from gloro_tf.attacks.apgd import APGD
-from gloro_tf.attacks.base import Attack
+from gloro_tf.attacks.base import Attack, Attacked
 from gloro_tf.attacks.boundary_distance import BoundaryDistance
 from gloro_tf.attacks.square import Square
+from gloro_tf.types import Array, Norm
+
+if TYPE_CHECKING:
+    from gloro_tf.attacks.target import Target
 
 
 class WorstOf(Attack):
@@ -16,7 +25,7 @@ class WorstOf(Attack):
         ValueError: if they differ in norm or bounds, or there are none.
     """
 
-    def __init__(self, attacks):
+    def __init__(self, attacks: Sequence[Attack]) -> None:
         attacks = list(attacks)
         if not all(isinstance(attack, Attack) for attack in attacks):
             raise ValueError(f"`attacks` must be attacks. Received: {attacks}")
@@ -33,7 +42,15 @@ class WorstOf(Attack):
     def __repr__(self):
         return f"WorstOf({self.attacks!r})"
 
-    def attack(self, target, x, y, radius, earlier=(), verbose=0):
+    def attack(
+        self,
+        target: Target,
+        x: Array,
+        y: Array,
+        radius: Array,
+        earlier: Sequence[Attacked] = (),
+        verbose: int = 0,
+    ) -> Attacked:
         found = None
         for attack in self.attacks:
             found = attack.attack(target, x, y, radius, [*earlier, *([found] if found else [])])
@@ -44,7 +61,7 @@ class WorstOf(Attack):
         return found
 
 
-def standard(norm="l2", strength=1.0, **kwargs):
+def standard(norm: Norm = "l2", strength: float = 1.0, **kwargs: Any) -> WorstOf:
     """Four attacks in AutoAttack's manner: APGD on the cross-entropy and on the margins of the nine
     nearest classes in turn, the boundary distance, and random squares.
 

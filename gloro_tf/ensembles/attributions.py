@@ -1,25 +1,30 @@
 """Attributions of ensembles: which inputs the members' scores depend on, on average."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from gloro_tf.ops import gradient_function, input_dtype
+from gloro_tf.types import Array, ArrayLike
 
 METHODS = ("saliency", "integrated_gradients")
 
 
 def attributions(
-    models,
-    x,
-    method="saliency",
+    models: Any,
+    x: ArrayLike,
+    method: str = "saliency",
     *,
-    target=None,
-    steps=32,
-    baseline=0.0,
-    average=True,
-    batch_size=256,
-):
+    target: ArrayLike | None = None,
+    steps: int = 32,
+    baseline: ArrayLike = 0.0,
+    average: bool = True,
+    batch_size: int = 256,
+) -> Array:
     """How much each input contributes to the score of a class, as the mean over the members.
 
     - `"saliency"`: the gradient of the class score in the input.

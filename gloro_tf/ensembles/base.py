@@ -1,11 +1,17 @@
 """What the ensembles share as Keras models."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
 import keras
 import numpy as np
 from keras import ops
 
 from gloro_tf.models import Certificate
 from gloro_tf.models.untrained import Untrained
+from gloro_tf.types import Array, ArrayLike, Config, Shape, Tensor
 
 
 class Ensemble(Untrained):
@@ -18,7 +24,7 @@ class Ensemble(Untrained):
 
     untrained = "An ensemble does not train. Train its members, then build it from them."
 
-    def __init__(self, models, extra, **kwargs):
+    def __init__(self, models: Sequence[keras.Model], extra: int, **kwargs: Any) -> None:
         kwargs.pop("dtype", None)
         models = list(models)
         widths = {m.compute_output_shape((None, *_inputs(m)))[-1] for m in models}
@@ -33,15 +39,15 @@ class Ensemble(Untrained):
         self.num_classes = widths.pop() - extra
         self.built = True
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], self.num_classes + 1)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         members = [keras.saving.serialize_keras_object(m) for m in self.members]
         return {"name": self.name, "models": [_plain(m) for m in members]}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: Config, custom_objects: Config | None = None) -> Self:
         models = [
             keras.saving.deserialize_keras_object(m, custom_objects) for m in config["models"]
         ]
@@ -57,7 +63,7 @@ class CertifiedEnsemble(Ensemble):
     not labels, and are refused.
     """
 
-    def __init__(self, models, **kwargs):
+    def __init__(self, models: Sequence[keras.Model], **kwargs: Any) -> None:
         models = list(models)
         for model in models:
             relaxation = getattr(model, "relaxation", None)
@@ -75,21 +81,21 @@ class CertifiedEnsemble(Ensemble):
             )
 
     @property
-    def epsilon(self):
+    def epsilon(self) -> float:
         """The radius of the members (float, assignable)."""
         return self.members[0].epsilon
 
     @epsilon.setter
-    def epsilon(self, value):
+    def epsilon(self, value: float) -> None:
         for member in self.members:
             member.epsilon = value
 
     @property
-    def is_frozen(self):
+    def is_frozen(self) -> bool:
         """Whether all members are."""
         return all(member.is_frozen for member in self.members)
 
-    def check_ready(self):
+    def check_ready(self) -> None:
         for member in self.members:
             if not member.is_frozen:
                 raise RuntimeError(
@@ -106,22 +112,22 @@ class CertifiedEnsemble(Ensemble):
         certified = [ops.max(o[:, :-1], axis=-1) > o[:, -1] for o in outputs]
         return ops.stack(labels), ops.stack(certified)
 
-    def answers(self, inputs):
+    def answers(self, inputs: Tensor) -> Tensor:
         """The labels of a batch, an int32 tensor, as part of a compiled program."""
         raise NotImplementedError
 
-    def member_radii(self, x, batch_size=256):
+    def member_radii(self, x: ArrayLike, batch_size: int = 256) -> tuple[Array, Array]:
         """`(labels, radii)` of the members, `(members, n)` NumPy arrays."""
         self.check_ready()
         found = [member.certify(x, batch_size=batch_size) for member in self.members]
         return np.stack([c.label for c in found]), np.stack([c.radius for c in found])
 
-    def certify(self, x, batch_size=256):
+    def certify(self, x: ArrayLike, batch_size: int = 256) -> Certificate:
         """Certifies a batch; returns `Certificate(label, radius, certified)` as `GloroModel` does."""
         label, radius = self.combine(*self.member_radii(x, batch_size))
         return Certificate(label, radius, radius > self.epsilon)
 
-    def combine(self, labels, radii):
+    def combine(self, labels: Array, radii: Array) -> tuple[Array, Array]:
         """The ensemble's labels and radii from those of its members."""
         raise NotImplementedError
 

@@ -1,13 +1,25 @@
 """Cascades of certified classifiers: as published, and what of their certificates is sound."""
 
+from __future__ import annotations
+
+from typing import Literal
+
 import numpy as np
 
 from gloro_tf.ensembles._tables import check_labels, check_like
+from gloro_tf.types import Array, ArrayLike
 
 CERTIFICATES = ("sound", "claimed", "lipschitz")
 
 
-def cascade(labels, certified=None, certificate="sound", *, radii=None, epsilon=None):
+def cascade(
+    labels: ArrayLike,
+    certified: ArrayLike | None = None,
+    certificate: Literal["sound", "claimed", "lipschitz"] = "sound",
+    *,
+    radii: ArrayLike | None = None,
+    epsilon: float | None = None,
+) -> tuple[Array, Array]:
     """Lets the first member that is certified answer, else the last.
 
     - `"sound"`: certified where all members agree and the last is certified. Sound, and the

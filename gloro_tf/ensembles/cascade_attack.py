@@ -1,25 +1,34 @@
 """The attack on cascades of certified classifiers."""
 
-import collections
+from __future__ import annotations
 
+from typing import NamedTuple
+
+import keras
 import numpy as np
 from keras import ops
 
 from gloro_tf.ops import Ball, gradient_function
+from gloro_tf.types import Array, ArrayLike, Bounds, Norm
 
-CascadeBreaks = collections.namedtuple(
-    "CascadeBreaks", ["points", "attacked", "broken", "certified", "stage"]
-)
-CascadeBreaks.__doc__ = """What an attack on an ensemble found, NumPy arrays for `n` inputs.
 
-- `points` (float32, the shape of `x`): an input that the ensemble labels wrongly where one was
-  found, else `x` itself; always inside the ball and the box.
-- `attacked` (bool): which inputs the ensemble labels rightly, and so were attacked.
-- `broken` (bool): for which of them a wrongly labelled input was found.
-- `certified` (bool): which inputs the ensemble claims to certify, at its own epsilon. With the same
-  norm and at most that radius, `broken & certified` is a proof that its certificate is unsound.
-- `stage` (int64): the member that was made to answer; -1 where nothing was found.
-"""
+class CascadeBreaks(NamedTuple):
+    """What an attack on an ensemble found, NumPy arrays for `n` inputs.
+
+    - `points` (float32, the shape of `x`): an input that the ensemble labels wrongly where one was
+      found, else `x` itself; always inside the ball and the box.
+    - `attacked` (bool): which inputs the ensemble labels rightly, and so were attacked.
+    - `broken` (bool): for which of them a wrongly labelled input was found.
+    - `certified` (bool): which inputs the ensemble claims to certify, at its own epsilon. With the same
+      norm and at most that radius, `broken & certified` is a proof that its certificate is unsound.
+    - `stage` (int64): the member that was made to answer; -1 where nothing was found.
+    """
+
+    points: Array
+    attacked: Array
+    broken: Array
+    certified: Array
+    stage: Array
 
 
 ENOUGH = 0.05
@@ -64,14 +73,14 @@ class CascadeAttack:
     def __init__(
         self,
         *,
-        norm="l2",
-        steps=100,
-        step=None,
-        restarts=2,
-        bounds=(0.0, 1.0),
-        seed=0,
-        batch_size=256,
-    ):
+        norm: Norm = "l2",
+        steps: int = 100,
+        step: float | None = None,
+        restarts: int = 2,
+        bounds: Bounds | None = (0.0, 1.0),
+        seed: int = 0,
+        batch_size: int = 256,
+    ) -> None:
         if steps < 1 or restarts < 1:
             raise ValueError(
                 "`steps` and `restarts` must be at least 1. "
@@ -84,7 +93,9 @@ class CascadeAttack:
     def __repr__(self):
         return f"CascadeAttack({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
 
-    def __call__(self, ensemble, x, y, epsilon=None):
+    def __call__(
+        self, ensemble: keras.Model, x: ArrayLike, y: ArrayLike, epsilon: float | None = None
+    ) -> CascadeBreaks:
         """Attacks a certified ensemble.
 
         Args:

@@ -1,11 +1,14 @@
 """How consistent the answers of several ensembles are, beside what the theorems allow."""
 
+from __future__ import annotations
+
 import dataclasses
 
 import numpy as np
 
 from gloro_tf.ensembles._tables import CHUNK
 from gloro_tf.ensembles.selective import ABSTAIN, disagreement_bound
+from gloro_tf.types import ArrayLike
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +71,13 @@ class ConsistencyReport:
         return "\n".join(lines)
 
 
-def consistency_report(predictions, y=None, *, alpha=None, n=None):
+def consistency_report(
+    predictions: ArrayLike,
+    y: ArrayLike | None = None,
+    *,
+    alpha: float | None = None,
+    n: int | None = None,
+) -> ConsistencyReport:
     """Compares what several ensembles (or single models) answer on the same points.
 
     Args:

@@ -1,5 +1,10 @@
 """Voting and cascading ensembles as Keras models."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
 import keras
 import numpy as np
 from keras import ops
@@ -9,6 +14,7 @@ from gloro_tf.ensembles.base import CertifiedEnsemble, decided
 from gloro_tf.ensembles.cascade import CERTIFICATES, cascade
 from gloro_tf.ensembles.vote import vote_radius
 from gloro_tf.ensembles.weights import fit_weights
+from gloro_tf.types import Array, ArrayLike, Config, Tensor
 
 SLACK = 2.0**-18
 
@@ -34,17 +40,19 @@ class VotingEnsemble(CertifiedEnsemble):
         https://arxiv.org/abs/2206.00278), section 5.
     """
 
-    def __init__(self, models, weights=None, **kwargs):
+    def __init__(
+        self, models: Sequence[keras.Model], weights: ArrayLike | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(models, **kwargs)
         self.weights_of_votes = check_weights(weights, len(self.members))
 
-    def answers(self, inputs):
+    def answers(self, inputs: Tensor) -> Tensor:
         labels, _ = self._tables(inputs)
         rows = ops.one_hot(labels, self.num_classes, dtype="float32")
         votes = ops.sum(self._columns()[..., None] * rows, axis=0)
         return ops.cast(ops.argmax(votes, axis=-1), "int32")
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         labels, certified = self._tables(inputs)
         weights = self._columns()
         sure = weights * ops.cast(certified, "float32")
@@ -60,10 +68,17 @@ class VotingEnsemble(CertifiedEnsemble):
     def _columns(self):
         return ops.convert_to_tensor(self.weights_of_votes[:, None].astype("float32"))
 
-    def combine(self, labels, radii):
+    def combine(self, labels: Array, radii: Array) -> tuple[Array, Array]:
         return vote_radius(labels, radii, self.num_classes, self.weights_of_votes)
 
-    def fit_weights(self, x, y, method="search", max_int=4, batch_size=256):
+    def fit_weights(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        method: Literal["search", "softmax_adam"] = "search",
+        max_int: int = 4,
+        batch_size: int = 256,
+    ) -> float:
         """Sets the weights from held-out data; returns their VRA there. See `fit_weights`."""
         labels, radii = self.member_radii(x, batch_size)
         found, vra = fit_weights(labels, radii > self.epsilon, y, self.num_classes, method, max_int)
@@ -71,7 +86,7 @@ class VotingEnsemble(CertifiedEnsemble):
         self.train_function = self.test_function = self.predict_function = None
         return vra
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "weights": self.weights_of_votes.tolist()}
 
 
@@ -90,7 +105,12 @@ class CascadeEnsemble(CertifiedEnsemble):
         https://arxiv.org/abs/2206.00278), definition 2.7 and section 4.
     """
 
-    def __init__(self, models, certificate="sound", **kwargs):
+    def __init__(
+        self,
+        models: Sequence[keras.Model],
+        certificate: Literal["sound", "claimed", "lipschitz"] = "sound",
+        **kwargs: Any,
+    ) -> None:
         if certificate not in CERTIFICATES:
             raise ValueError(
                 f"`certificate` must be one of {CERTIFICATES}. Received: {certificate!r}"
@@ -102,7 +122,7 @@ class CascadeEnsemble(CertifiedEnsemble):
         note = ", UNSOUND as published" if self.certificate == "claimed" else ""
         return f"<CascadeEnsemble of {len(self.members)}, certificate={self.certificate!r}{note}>"
 
-    def answers(self, inputs):
+    def answers(self, inputs: Tensor) -> Tensor:
         return self._answers(*self._tables(inputs))
 
     def _answers(self, labels, certified):
@@ -110,7 +130,7 @@ class CascadeEnsemble(CertifiedEnsemble):
         asked = ops.where(ops.any(certified, axis=0), first, len(self.members) - 1)
         return ops.take_along_axis(labels, asked[None], axis=0)[0]
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         self._check_scores()
         labels, certified = self._tables(inputs)
         label = self._answers(labels, certified)
@@ -119,11 +139,11 @@ class CascadeEnsemble(CertifiedEnsemble):
             holds = ops.logical_and(ops.all(labels == labels[:1], axis=0), certified[-1])
         return decided(ops.one_hot(label, self.num_classes, dtype="float32"), holds)
 
-    def predict(self, *args, **kwargs):
+    def predict(self, *args: Any, **kwargs: Any) -> Array:
         self._check_scores()  # not in `call` alone: on JAX an error there loses the variables
         return super().predict(*args, **kwargs)
 
-    def evaluate(self, *args, **kwargs):
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         self._check_scores()
         return super().evaluate(*args, **kwargs)
 
@@ -134,7 +154,7 @@ class CascadeEnsemble(CertifiedEnsemble):
                 "certificate='lipschitz', which needs radii: use `certify`."
             )
 
-    def combine(self, labels, radii):
+    def combine(self, labels: Array, radii: Array) -> tuple[Array, Array]:
         """At the cascade's epsilon: its answer depends on who is certified there.
 
         The radius is epsilon's next float upwards where the cascade is certified, and 0 elsewhere.
@@ -145,5 +165,5 @@ class CascadeEnsemble(CertifiedEnsemble):
         )
         return label, np.where(holds, np.nextafter(epsilon, np.inf), 0.0)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "certificate": self.certificate}

@@ -1,17 +1,20 @@
 """Abstaining where the members of an ensemble do not agree enough."""
 
+from __future__ import annotations
+
 import functools
 import math
 
 import numpy as np
 
 from gloro_tf.ensembles._tables import CHUNK, check_labels
+from gloro_tf.types import Array, ArrayLike
 
 ABSTAIN = -1
 
 
 @functools.cache
-def binomial_p_values(n):
+def binomial_p_values(n: int) -> Array:
     """Two-sided p-values of a fair coin, for all counts of up to `n` tosses.
 
     Args:
@@ -33,13 +36,13 @@ def binomial_p_values(n):
     return table
 
 
-def smallest_ensemble(alpha):
+def smallest_ensemble(alpha: float) -> int:
     """The least number of members whose unanimous vote is significant: `2^(1-n) <= alpha`."""
     _check_alpha(alpha)
     return max(1, math.ceil(1 - math.log2(alpha) - 1e-12))
 
 
-def selective_vote(labels, num_classes, alpha=0.05):
+def selective_vote(labels: ArrayLike, num_classes: int, alpha: float = 0.05) -> Array:
     """The most frequent label where it is significantly so, else abstains.
 
     With `n_A >= n_B` the two largest counts, the vote answers where the two-sided binomial test of
@@ -79,7 +82,7 @@ def selective_vote(labels, num_classes, alpha=0.05):
     return answers
 
 
-def disagreement_bound(n, alpha=0.05):
+def disagreement_bound(n: int, alpha: float = 0.05) -> tuple[float, float]:
     """How often two selective ensembles of `n` members can answer differently, at worst; two classes.
 
     The probability that both answer and differ is `2 P[answer A] P[answer B]`, largest where either

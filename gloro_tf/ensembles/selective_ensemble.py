@@ -1,11 +1,17 @@
 """An ensemble that abstains, as a Keras model."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from gloro_tf.ensembles.base import Ensemble, decided
 from gloro_tf.ensembles.selective import ABSTAIN, binomial_p_values, check_can_answer
+from gloro_tf.types import Array, ArrayLike, Config, Tensor
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
@@ -29,13 +35,13 @@ class SelectiveEnsemble(Ensemble):
         https://arxiv.org/abs/2111.08230), algorithm 2.
     """
 
-    def __init__(self, models, alpha=0.05, **kwargs):
+    def __init__(self, models: Sequence[keras.Model], alpha: float = 0.05, **kwargs: Any) -> None:
         models = list(models)
         check_can_answer(len(models), alpha)
         super().__init__(models, extra=0, **kwargs)
         self.alpha = alpha
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         outputs = [member(inputs, training=False) for member in self.members]
         rows = [
             ops.one_hot(ops.argmax(o, axis=-1), self.num_classes, dtype="float32") for o in outputs
@@ -47,11 +53,11 @@ class SelectiveEnsemble(Ensemble):
         answers = ops.take(ops.convert_to_tensor(significant), most[:, 0] * (n + 1) + most[:, 1])
         return decided(counts / n, answers)
 
-    def predict_selective(self, x, batch_size=256):
+    def predict_selective(self, x: ArrayLike, batch_size: int = 256) -> Array:
         """Returns `(n,)` int64 labels, -1 for *abstain*."""
         scores = self.predict(x, batch_size=batch_size, verbose=0)
         best = scores[:, :-1].argmax(axis=1)
         return np.where(scores[:, :-1].max(axis=1) > scores[:, -1], best, ABSTAIN).astype("int64")
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "alpha": self.alpha}

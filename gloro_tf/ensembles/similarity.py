@@ -1,9 +1,20 @@
 """How alike two attributions of the same inputs are."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 
+from gloro_tf.types import Array, ArrayLike
 
-def attribution_similarity(a, b, metrics=("spearman", "top_k", "pearson"), k=5):
+
+def attribution_similarity(
+    a: ArrayLike,
+    b: ArrayLike,
+    metrics: Sequence[str] = ("spearman", "top_k", "pearson"),
+    k: int = 5,
+) -> dict[str, Array]:
     """Compares two attributions point by point; each measure is 1 for identical ones.
 
     - `"spearman"`: the correlation of the ranks (equal values share their mean rank).

@@ -1,15 +1,32 @@
 """Training the members of selective ensembles: by seed, or each without one example."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from gloro_tf.ensembles.selective import check_can_answer
 from gloro_tf.ensembles.selective_ensemble import SelectiveEnsemble
 from gloro_tf.training.many import fit_many
+from gloro_tf.types import ArrayLike, Builder
+
+if TYPE_CHECKING:
+    from gloro_tf.training import ManyModels
 
 SOURCES = ("seed", "leave_one_out")
 
 
-def train_selective_ensemble(build, x, y, n, source="seed", alpha=0.05, seed=0, **kwargs):
+def train_selective_ensemble(
+    build: Builder,
+    x: ArrayLike,
+    y: ArrayLike,
+    n: int,
+    source: str = "seed",
+    alpha: float = 0.05,
+    seed: int = 0,
+    **kwargs: Any,
+) -> SelectiveEnsemble:
     """Trains `n` models together and returns the ensemble that abstains where they disagree.
 
     Args:
@@ -48,7 +65,15 @@ def train_selective_ensemble(build, x, y, n, source="seed", alpha=0.05, seed=0, 
     return SelectiveEnsemble(many.models(), alpha=alpha)
 
 
-def train_members(build, x, y, n, source="seed", seed=0, **kwargs):
+def train_members(
+    build: Builder,
+    x: ArrayLike,
+    y: ArrayLike,
+    n: int,
+    source: str = "seed",
+    seed: int = 0,
+    **kwargs: Any,
+) -> ManyModels:
     """The members of `train_selective_ensemble` as `gloro_tf.training.ManyModels`.
 
     Use it to train many at once and to form several ensembles of disjoint members. The arguments

@@ -1,13 +1,18 @@
 """Votes of certified classifiers, whose certificate follows from those of the members."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from gloro_tf.ensembles._tables import CHUNK, check_labels, check_like, check_weights
+from gloro_tf.types import Array, ArrayLike
 
 ROUNDOFF = 2.0**-50
 
 
-def vote(labels, certified, num_classes, weights=None):
+def vote(
+    labels: ArrayLike, certified: ArrayLike, num_classes: int, weights: ArrayLike | None = None
+) -> tuple[Array, Array]:
     """Lets certified classifiers vote; certified where no change of uncertified votes can matter.
 
     With `V_c` the weight of all votes for class `c`, `S_c` that of the certified ones and `U` that of
@@ -61,7 +66,9 @@ def _margins(labels, certified, num_classes, weights):
     return winner, own - unsure - sure.max(axis=1)
 
 
-def vote_radius(labels, radii, num_classes, weights=None):
+def vote_radius(
+    labels: ArrayLike, radii: ArrayLike, num_classes: int, weights: ArrayLike | None = None
+) -> tuple[Array, Array]:
     """The radius within which a vote keeps its label, from the radii of its members.
 
     The largest of the members' radii `r` at which `vote` certifies with the members certified whose

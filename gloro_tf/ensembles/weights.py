@@ -1,14 +1,25 @@
 """Weights of votes: exact search over small integers, and the published gradient way."""
 
+from __future__ import annotations
+
 import itertools
+from typing import Literal
 
 import numpy as np
 
 from gloro_tf.ensembles._tables import check_labels, check_like
 from gloro_tf.ensembles.vote import vote
+from gloro_tf.types import Array, ArrayLike
 
 
-def fit_weights(labels, certified, y, num_classes, method="search", max_int=4):
+def fit_weights(
+    labels: ArrayLike,
+    certified: ArrayLike,
+    y: ArrayLike,
+    num_classes: int,
+    method: Literal["search", "softmax_adam"] = "search",
+    max_int: int = 4,
+) -> tuple[Array, float]:
     """Chooses the weights of a vote on held-out data, by certified and right answers.
 
     Args:
