@@ -1,5 +1,7 @@
 """Local robustness of piecewise-linear networks, for whole batches of inputs."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
 
@@ -10,6 +12,7 @@ from gloro_tf.geometric_projections._regions import Evaluator
 from gloro_tf.geometric_projections._search import Search
 from gloro_tf.geometric_projections.network import Network
 from gloro_tf.geometric_projections.verdicts import NOT_ROBUST, Verdicts
+from gloro_tf.types import ArrayLike, Norm
 
 NORMS = ("l2", "linf")
 
@@ -35,21 +38,21 @@ class Options:
 
 
 def certify(
-    model,
-    x,
-    epsilon,
+    model: keras.Model,
+    x: ArrayLike,
+    epsilon: float,
     *,
-    norm="l2",
-    keep_going=True,
-    exact=True,
-    lower_bound=False,
-    max_regions=1_000_000,
-    seconds=None,
-    seconds_per_point=None,
-    batch_size=None,
-    memory=2**30,
-    verbose=0,
-):
+    norm: Norm = "l2",
+    keep_going: bool = True,
+    exact: bool = True,
+    lower_bound: bool = False,
+    max_regions: int = 1_000_000,
+    seconds: float | None = None,
+    seconds_per_point: float | None = None,
+    batch_size: int | None = None,
+    memory: int = 2**30,
+    verbose: int = 0,
+) -> Verdicts:
     """Decides for each input whether every point within `epsilon` has the same label.
 
     A piecewise-linear network is linear on regions, one for each pattern of active units. From the

@@ -1,7 +1,11 @@
 """A Keras model as a chain of affine maps and kinks, in float64 with error bounds."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
+from collections.abc import Sequence
+from typing import Self
 
 import keras
 import numpy as np
@@ -9,6 +13,7 @@ import numpy as np
 from gloro_tf.geometric_projections._layers import NotPiecewiseLinearError, pieces_of
 from gloro_tf.geometric_projections._pieces import Affine, Kinks
 from gloro_tf.lipschitz import graph
+from gloro_tf.types import Array, Shape
 
 ROUNDOFF = 2.0**-53
 UNDERFLOW = 1e-290
@@ -54,7 +59,7 @@ class Network:
         input_shape: shape of one input.
     """
 
-    def __init__(self, blocks, input_shape):
+    def __init__(self, blocks: Sequence[Block], input_shape: Shape) -> None:
         self.blocks, self.input_shape = blocks, tuple(input_shape)
         self.classes = blocks[-1].affine.weight.shape[1]
         self.inputs = blocks[0].affine.weight.shape[0]
@@ -65,7 +70,7 @@ class Network:
                     raise ValueError("`model` must have finite weights. Received: NaN or infinity.")
 
     @classmethod
-    def of(cls, model):
+    def of(cls, model: keras.Model) -> Self:
         """Reads a Keras model, or the logits model of a `GloroModel`; a final softmax is dropped.
 
         Raises:
@@ -81,7 +86,7 @@ class Network:
             raise NotPiecewiseLinearError(f"`model` must have one input. Received: {shape}")
         return cls(_blocks(_pieces(trace, tuple(shape[1:])), math.prod(shape[1:])), shape[1:])
 
-    def logits(self, x):
+    def logits(self, x: Array) -> tuple[Array, Array]:
         """Logits of flattened inputs `(n, inputs)`, and bounds on their float64 error."""
         value, error = np.asarray(x, "float64"), np.zeros((len(x), self.inputs))
         for block in self.blocks:
@@ -91,7 +96,7 @@ class Network:
             error = error + ROUNDOFF * np.abs(value) * (block.steepest != 1)
         return value, error
 
-    def step(self, block, value, error):
+    def step(self, block: Block, value: Array, error: Array) -> tuple[Array, Array]:
         """Pushes values and their errors through the affine map of a block."""
         affine = block.affine
         rounding = gamma(block.terms)

@@ -1,6 +1,10 @@
 """What is known about the neighbourhood of each input."""
 
-import collections
+from __future__ import annotations
+
+from typing import NamedTuple, Self
+
+from gloro_tf.types import Array
 
 ROBUST = "ROBUST"
 NOT_ROBUST = "NOT_ROBUST"
@@ -9,7 +13,13 @@ TIMED_OUT = "TIMED_OUT"
 STATUSES = (ROBUST, NOT_ROBUST, UNKNOWN, TIMED_OUT)
 
 
-class Verdicts(collections.namedtuple("Verdicts", ["status", "radius", "adversarial"])):
+class _Verdicts(NamedTuple):
+    status: Array
+    radius: Array
+    adversarial: Array
+
+
+class Verdicts(_Verdicts):
     """Verdicts on `n` inputs, NumPy arrays.
 
     - `status` (str): `"ROBUST"`: every point of the closed ball has the label of its centre, with no
@@ -26,15 +36,17 @@ class Verdicts(collections.namedtuple("Verdicts", ["status", "radius", "adversar
         regions: `(n,)` int64, how many linear regions were looked at.
     """
 
-    label = distance = regions = None
+    label: Array
+    distance: Array
+    regions: Array
 
     @classmethod
-    def of(cls, status, radius, adversarial, **attributes):
+    def of(cls, status: Array, radius: Array, adversarial: Array, **attributes: Array) -> Self:
         """Verdicts with their attributes."""
         verdicts = cls(status, radius, adversarial)
         vars(verdicts).update(attributes)
         return verdicts
 
-    def counts(self):
+    def counts(self) -> dict[str, int]:
         """How many inputs have each status, `{status: int}`."""
         return {name: int((self.status == name).sum()) for name in STATUSES}
