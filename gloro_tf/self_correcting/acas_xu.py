@@ -7,7 +7,10 @@ repository of Reluplex (Katz et al.), under CC BY 4.0
 (https://creativecommons.org/licenses/by/4.0/); its 13,305 float32 weights are unchanged.
 """
 
+from __future__ import annotations
+
 import importlib.resources
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -16,6 +19,7 @@ from gloro_tf.self_correcting.expressions import Outputs
 from gloro_tf.self_correcting.normalizer import Normalizer
 from gloro_tf.self_correcting.properties import Property, SafeOrdering
 from gloro_tf.self_correcting.regions import Box
+from gloro_tf.types import Array, ArrayLike, PathLike
 
 ADVISORIES = ("COC", "weak left", "weak right", "strong left", "strong right")
 INPUTS = ("rho (ft)", "theta (rad)", "psi (rad)", "v_own (ft/s)", "v_int (ft/s)")
@@ -48,7 +52,7 @@ _BOXES = {
 _ONLY = {5: "1_1", 6: "1_1", 7: "1_9", 8: "2_9", 9: "3_3", 10: "4_5"}
 
 
-def safe_ordering(network, tolerance=0.0):
+def safe_ordering(network: str, tolerance: ArrayLike = 0.0) -> SafeOrdering:
     """The properties of one network, on its normalised inputs, for its raw outputs (costs).
 
     Property 1 bounds a value and is no ordering. Networks 1_7 and 1_8 have none.
@@ -99,19 +103,19 @@ def _property(number, tolerance):
     return Property(pre, post, name=f"phi{number}")
 
 
-def domain():
+def domain() -> tuple[Array, Array]:
     """`(lowest, highest)` normalised inputs, float64; what lies beyond is clipped to them."""
     return UNITS.apply(LOWEST), UNITS.apply(HIGHEST)
 
 
-def sample(n, seed=0):
+def sample(n: int, seed: int = 0) -> Array:
     """`n` uniform normalised inputs, `(n, 5)` float32."""
     low, high = domain()
     drawn = np.random.default_rng(seed).random((n, 5)) * (high - low) + low
     return np.clip(drawn.astype("float32"), low.astype("float32"), high.astype("float32"))
 
 
-def build(weights, name="acas_xu"):
+def build(weights: Sequence[ArrayLike], name: str = "acas_xu") -> keras.Model:
     """A network from its kernels and biases in turn: six layers of 50 ReLU, five costs."""
     inputs = keras.Input((5,), name="state")
     x = inputs
@@ -123,7 +127,7 @@ def build(weights, name="acas_xu"):
     return model
 
 
-def load(network=EMBEDDED, path=None):
+def load(network: str = EMBEDDED, path: PathLike | None = None) -> keras.Model:
     """Loads a network: the embedded one, or any from a file.
 
     Args:

@@ -1,32 +1,45 @@
 """What is wrong with a set of properties, found before any input is seen."""
 
-import collections
+from __future__ import annotations
+
 import itertools
 import warnings
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from gloro_tf.self_correcting._combinations import exclusive, overlap
 from gloro_tf.self_correcting.expressions import And
 from gloro_tf.self_correcting.normal_form import alternatives, conjunction
+from gloro_tf.types import Array
 
-Finding = collections.namedtuple("Finding", ["kind", "properties", "message", "witness"])
-Finding.__doc__ = """One finding of `analyse`.
+if TYPE_CHECKING:
+    from gloro_tf.self_correcting.properties import SafeOrdering
 
-- `kind` (str): `"conflict"` (active together somewhere, and unsatisfiable there), `"subsumed"`
-  (another property asks as much on a larger region) or `"prediction"` (a precondition reads a
-  prediction that a correction can change).
-- `properties` (tuple of str): the names concerned.
-- `message` (str).
-- `witness` (array or `None`): an input at which the properties are in conflict, flat, in the model's
-  units; `None` where the conflict is everywhere or the kind is another.
-"""
+
+class Finding(NamedTuple):
+    """One finding of `analyse`.
+
+    - `kind` (str): `"conflict"` (active together somewhere, and unsatisfiable there), `"subsumed"`
+      (another property asks as much on a larger region) or `"prediction"` (a precondition reads a
+      prediction that a correction can change).
+    - `properties` (tuple of str): the names concerned.
+    - `message` (str).
+    - `witness` (array or `None`): an input at which the properties are in conflict, flat, in the
+      model's units; `None` where the conflict is everywhere or the kind is another.
+    """
+
+    kind: str
+    properties: tuple[str, ...]
+    message: str
+    witness: Array | None
+
 
 MOST_GROUPS = 2000
 MOST_PRODUCTS = 4096
 
 
-def analyse(ordering):
+def analyse(ordering: SafeOrdering) -> list[Finding]:
     """Looks for conflicts, needless properties and preconditions on predictions.
 
     Conflicts are looked for among regions that are unions of boxes, or all inputs: boxes that

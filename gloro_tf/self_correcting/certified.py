@@ -1,5 +1,10 @@
 """Certified models with self-corrected outputs, and what is still certified of them."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
 import keras
 import numpy as np
 from keras import ops
@@ -12,7 +17,8 @@ from gloro_tf.self_correcting._activity import first_best
 from gloro_tf.self_correcting._corrector import Corrector, flat_inputs
 from gloro_tf.self_correcting.analysis import warn_of_findings
 from gloro_tf.self_correcting.normal_form import conjunction
-from gloro_tf.self_correcting.properties import as_safe_ordering
+from gloro_tf.self_correcting.properties import Property, SafeOrdering, as_safe_ordering
+from gloro_tf.types import Array, ArrayLike, Config, Shape, Tensor
 
 FAR = 1e30
 
@@ -53,7 +59,13 @@ class SelfCorrectingCertified(Untrained):
 
     untrained = "A corrected certified model does not train. Train its `model`."
 
-    def __init__(self, model, properties, max_combinations=4096, **kwargs):
+    def __init__(
+        self,
+        model: keras.Model,
+        properties: SafeOrdering | Sequence[Property],
+        max_combinations: int = 4096,
+        **kwargs: Any,
+    ) -> None:
         kwargs.pop("dtype", None)
         relaxation = getattr(model, "relaxation", None)
         if relaxation is not None and relaxation.k > 1:
@@ -77,24 +89,24 @@ class SelfCorrectingCertified(Untrained):
         self.built = True
 
     @property
-    def epsilon(self):
+    def epsilon(self) -> float:
         """The radius at which the bottom column decides (float, assignable)."""
         return self.model.epsilon
 
     @epsilon.setter
-    def epsilon(self, value):
+    def epsilon(self, value: float) -> None:
         self.model.epsilon = value
 
     @property
-    def is_frozen(self):
+    def is_frozen(self) -> bool:
         """Whether the model is."""
         return self.model.is_frozen
 
     @property
-    def input_shape(self):
+    def input_shape(self) -> Shape:
         return (None, *_input_shape(self.model))
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         scores = self.model(inputs, training=False)
         if self.corrector is None:
             return scores
@@ -119,7 +131,7 @@ class SelfCorrectingCertified(Untrained):
         ways = [p.pre.distance(x, best, True, ops) for p in self.ordering]
         return ops.stack([ops.logical_not(way > reach) for way in ways], axis=1)
 
-    def certify(self, x, batch_size=256):
+    def certify(self, x: ArrayLike, batch_size: int = 256) -> Certificate:
         """Certifies a batch; returns `Certificate(label, radius, certified)`, as `GloroModel` does.
 
         Raises:
@@ -163,7 +175,7 @@ class SelfCorrectingCertified(Untrained):
             self._kept[members, label] = any(a.tops()[label] for a in found)
         return self._kept[members, label]
 
-    def check_ready(self):
+    def check_ready(self) -> None:
         """Raises where the model cannot certify now."""
         if not self.model.is_frozen:
             raise RuntimeError(
@@ -172,18 +184,18 @@ class SelfCorrectingCertified(Untrained):
         check = getattr(self.model, "_check_fresh", None) or self.model.check_ready
         check()
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], self.classes + 1)
 
-    def evaluate(self, *args, **kwargs):
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         with full_precision():
             return super().evaluate(*args, **kwargs)
 
-    def predict(self, *args, **kwargs):
+    def predict(self, *args: Any, **kwargs: Any) -> Array:
         with full_precision():
             return super().predict(*args, **kwargs)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         config = keras.saving.serialize_keras_object(self.model)
         config = {k: v for k, v in config.items() if k not in ("compile_config", "build_config")}
         return {
@@ -194,7 +206,7 @@ class SelfCorrectingCertified(Untrained):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: Config, custom_objects: Config | None = None) -> Self:
         config = dict(config)
         parts = [
             keras.saving.deserialize_keras_object(config.pop(name), custom_objects)

@@ -1,6 +1,9 @@
 """The language of postconditions: which orders of a model's outputs are safe."""
 
+from __future__ import annotations
+
 import operator
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -27,7 +30,7 @@ class Outputs:
         ValueError: naming the argument.
     """
 
-    def __init__(self, num_outputs, names=None):
+    def __init__(self, num_outputs: int, names: Sequence[str] | None = None) -> None:
         if isinstance(num_outputs, bool) or int(num_outputs) != num_outputs or num_outputs < 2:
             raise ValueError(
                 f"`num_outputs` must be an integer of at least 2. Received: num_outputs={num_outputs}"
@@ -48,7 +51,7 @@ class Outputs:
     def __iter__(self):
         return (self[i] for i in range(self.num_outputs))
 
-    def index(self, key):
+    def index(self, key: int | str | Output) -> int:
         """The index of an output given by index, name or `Output`."""
         if isinstance(key, Output):
             _same(self, key.outputs)
@@ -66,19 +69,21 @@ class Outputs:
             )
         return operator.index(key)
 
-    def argmax_in(self, *outputs):
+    def argmax_in(self, *outputs: int | str | Output) -> Top:
         """The largest output is one of these."""
         return Top(len(self), self._set(outputs))
 
-    def argmin_in(self, *outputs):
+    def argmin_in(self, *outputs: int | str | Output) -> Bottom:
         """The smallest output is one of these."""
         return Bottom(len(self), self._set(outputs))
 
-    def above(self, higher, lower):
+    def above(
+        self, higher: Iterable[int | str | Output], lower: Iterable[int | str | Output]
+    ) -> Above:
         """Each output of `higher` is above each of `lower`; both are lists."""
         return Above(len(self), self._set(higher), self._set(lower))
 
-    def rest(self, outputs):
+    def rest(self, outputs: Iterable[int | str | Output]) -> list[int]:
         """The indices of all other outputs."""
         given = self._set(outputs)
         return [i for i in range(len(self)) if i not in given]
@@ -260,7 +265,7 @@ class Or(_Combined):
         return And(*[~part for part in self.parts])
 
 
-def chain(*outputs):
+def chain(*outputs: Output) -> Expression:
     """The outputs in rising order: `chain(a, b, c)` is `(a < b) & (b < c)`."""
     if len(outputs) < 2:
         raise ValueError(f"`chain` takes two or more outputs. Received: {outputs}")

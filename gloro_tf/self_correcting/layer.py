@@ -1,12 +1,18 @@
 """The layer that corrects outputs."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, Self
+
 import keras
 import numpy as np
 from keras import ops
 
 from gloro_tf.self_correcting._corrector import Corrector
 from gloro_tf.self_correcting.analysis import warn_of_findings
-from gloro_tf.self_correcting.properties import SafeOrdering, as_safe_ordering
+from gloro_tf.self_correcting.properties import Property, SafeOrdering, as_safe_ordering
+from gloro_tf.types import Config, Shape, Tensor
 
 ON_CONFLICT = ("nan", "keep", "extra_class", "error")
 GRADIENTS = ("straight_through", "permutation", "stop")
@@ -72,12 +78,12 @@ class SelfCorrectingLayer(keras.layers.Layer):
 
     def __init__(
         self,
-        properties,
-        on_conflict="nan",
-        gradient="straight_through",
-        max_combinations=4096,
-        **kwargs,
-    ):
+        properties: SafeOrdering | Sequence[Property],
+        on_conflict: Literal["nan", "keep", "extra_class", "error"] = "nan",
+        gradient: Literal["straight_through", "permutation", "stop"] = "straight_through",
+        max_combinations: int = 4096,
+        **kwargs: Any,
+    ) -> None:
         kwargs.setdefault("autocast", False)  # rounding could move an input out of its box
         super().__init__(**kwargs)
         if on_conflict not in ON_CONFLICT:
@@ -100,7 +106,7 @@ class SelfCorrectingLayer(keras.layers.Layer):
             self.corrector = Corrector(ordering, self.max_combinations)
             warn_of_findings(ordering)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         if len(input_shape) != 2 or not isinstance(input_shape[0], (list, tuple)):
             raise ValueError(
                 "A `SelfCorrectingLayer` must be called on `[x, y]`: the inputs that the properties "
@@ -113,7 +119,7 @@ class SelfCorrectingLayer(keras.layers.Layer):
         self.ordering.check_input(shape[1:] if self.ordering.reads_x else None)
         self.built = True
 
-    def call(self, inputs, training=False, return_info=False):
+    def call(self, inputs: Tensor, training: bool = False, return_info: bool = False) -> Any:
         x, y = (ops.convert_to_tensor(part) for part in inputs)
         if self.corrector is None:
             none, zeros = ops.zeros_like(y[:, :0], "int32"), ops.zeros_like(y[:, 0], "int32")
@@ -165,11 +171,13 @@ class SelfCorrectingLayer(keras.layers.Layer):
             _raise_where(failed)
         return z
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         extra = int(self.on_conflict == "extra_class")
         return (*input_shape[1][:-1], input_shape[1][-1] + extra)
 
-    def compute_output_spec(self, inputs, training=False, return_info=False):
+    def compute_output_spec(
+        self, inputs: Tensor, training: bool = False, return_info: bool = False
+    ) -> Any:
         x, y = inputs
         shape = self.compute_output_shape([x.shape, y.shape])
         z = keras.KerasTensor(shape, dtype=y.dtype)
@@ -181,7 +189,7 @@ class SelfCorrectingLayer(keras.layers.Layer):
             spec[name] = keras.KerasTensor((rows, columns), dtype)
         return z, spec
 
-    def get_config(self):
+    def get_config(self) -> Config:
         ordering = [] if self.ordering is None else self.ordering
         return {
             **super().get_config(),
@@ -192,7 +200,7 @@ class SelfCorrectingLayer(keras.layers.Layer):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         given = config.pop("properties")
         return cls(given and keras.saving.deserialize_keras_object(given), **config)
 

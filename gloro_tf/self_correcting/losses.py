@@ -1,15 +1,23 @@
 """Training towards safe orders: an ordering hinge."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
 import keras
 from keras import ops
 
 from gloro_tf.self_correcting._activity import Activity, first_best
 from gloro_tf.self_correcting._amounts import Amounts
 from gloro_tf.self_correcting._corrector import flat_inputs
-from gloro_tf.self_correcting.properties import as_safe_ordering
+from gloro_tf.self_correcting.properties import Property, SafeOrdering, as_safe_ordering
+from gloro_tf.types import Config, Shape, Tensor
 
 
-def ordering_hinge(properties, x, y, margin=0.0):
+def ordering_hinge(
+    properties: SafeOrdering | Sequence[Property], x: Tensor, y: Tensor, margin: float = 0.0
+) -> Tensor:
     """How far outputs are from satisfying their active properties, one value for each row.
 
     The mean over the active properties of the least, over a postcondition's alternatives, of
@@ -67,31 +75,37 @@ class OrderingHinge(keras.layers.Layer):
     ```
     """
 
-    def __init__(self, properties, weight=1.0, margin=0.0, **kwargs):
+    def __init__(
+        self,
+        properties: SafeOrdering | Sequence[Property],
+        weight: float = 1.0,
+        margin: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
         kwargs.setdefault("autocast", False)
         super().__init__(**kwargs)
         self.ordering = as_safe_ordering(properties)
         self.weight, self.margin = float(weight), float(margin)
         self._hinge = _Hinge(self.ordering, margin)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.ordering.check_input(input_shape[0][1:] if self.ordering.reads_x else None)
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         x, y = inputs
         self.add_loss(self.weight * ops.mean(self._hinge(x, y)))
         return y
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape[1])
 
-    def get_config(self):
+    def get_config(self) -> Config:
         properties = keras.saving.serialize_keras_object(self.ordering)
         own = {"properties": properties, "weight": self.weight, "margin": self.margin}
         return {**super().get_config(), **own}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         properties = keras.saving.deserialize_keras_object(config.pop("properties"))
         return cls(properties, **config)

@@ -1,9 +1,14 @@
 """How often outputs were corrected, as Keras metrics of the status of rows."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from gloro_tf.metrics.base import RowMean
+from gloro_tf.types import Config, Tensor
 
 KINDS = {
     "active": (1, 2, 3, 4),
@@ -35,15 +40,17 @@ class StatusRate(RowMean):
     ```
     """
 
-    def __init__(self, kind, name=None, dtype=None, **kwargs):
+    def __init__(
+        self, kind: str, name: str | None = None, dtype: Any = None, **kwargs: Any
+    ) -> None:
         if kind not in KINDS:
             raise ValueError(f"`kind` must be one of {sorted(KINDS)}. Received: kind={kind!r}")
         super().__init__(name=name or f"{kind}_rate", dtype=dtype, **kwargs)
         self.kind = kind
 
-    def values(self, y_true, y_pred):
+    def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         status = ops.reshape(y_pred, (-1,))
         return ops.any(ops.stack([status == s for s in KINDS[self.kind]]), axis=0)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "kind": self.kind}

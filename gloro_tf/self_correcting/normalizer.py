@@ -1,6 +1,10 @@
 """Physical units of inputs that a model takes normalised."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from gloro_tf.types import Array, ArrayLike, Config
 
 
 class Normalizer:
@@ -20,7 +24,7 @@ class Normalizer:
         ValueError: if `range` is not positive or a value not finite.
     """
 
-    def __init__(self, mean, range):
+    def __init__(self, mean: ArrayLike, range: ArrayLike) -> None:
         self.mean, self.range = np.asarray(mean, "float64"), np.asarray(range, "float64")
         if not np.all(np.isfinite(self.mean)) or not np.all(
             (self.range > 0) & (self.range < np.inf)
@@ -30,20 +34,20 @@ class Normalizer:
                 f"mean={mean}, range={range}"
             )
 
-    def apply(self, physical):
+    def apply(self, physical: ArrayLike) -> Array:
         """Physical to normalised values, float64."""
         return (np.asarray(physical, "float64") - self.mean) / self.range
 
-    def invert(self, normalised):
+    def invert(self, normalised: ArrayLike) -> Array:
         """Normalised to physical values, float64."""
         return np.asarray(normalised, "float64") * self.range + self.mean
 
-    def apply_rows(self, matrix, bound):
+    def apply_rows(self, matrix: Array, bound: Array) -> tuple[Array, Array]:
         """`matrix @ physical <= bound` in normalised inputs: `(matrix, bound)`."""
         n = matrix.shape[1]
         scale, shift = (np.broadcast_to(v, (n,)) for v in (self.range.ravel(), self.mean.ravel()))
         return matrix * scale, bound - matrix @ shift
 
-    def to_config(self):
+    def to_config(self) -> Config:
         """Plain lists."""
         return {"mean": self.mean.tolist(), "range": self.range.tolist()}

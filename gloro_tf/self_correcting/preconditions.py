@@ -4,13 +4,22 @@ Each is a region, evaluated outward: an input is inside where rounding leaves a 
 the way to that evaluated region from below, which certificates build on.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Self
 
 import keras
 import numpy as np
 from keras import ops
 
-_KINDS = {}
+from gloro_tf.types import Array, Config, Shape, Tensor
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_KINDS: dict[str, type[Precondition]] = {}
 
 
 class Precondition:
@@ -22,7 +31,7 @@ class Precondition:
         super().__init_subclass__(**kwargs)
         _KINDS[cls.__name__] = cls
 
-    def holds(self, x, best, wide=True):
+    def holds(self, x: Tensor, best: Tensor, wide: bool = True) -> Tensor:
         """Which rows are inside, `(batch,)` bool.
 
         Args:
@@ -32,7 +41,9 @@ class Precondition:
         """
         raise NotImplementedError
 
-    def distance(self, x, best, inside=True, library=np):
+    def distance(
+        self, x: Tensor, best: Tensor, inside: bool = True, library: ModuleType = np
+    ) -> Tensor:
         """A lower bound of the L2 distance to the region or to its complement, `(n,)`.
 
         Args:
@@ -43,21 +54,21 @@ class Precondition:
         """
         raise NotImplementedError
 
-    def boxes(self):
+    def boxes(self) -> list[tuple[Array, Array]] | None:
         """Boxes whose union is the region, `[(lower, upper), ...]` as evaluated, or `None`."""
 
-    def labels(self, classes):
+    def labels(self, classes: int) -> Array:
         """A bool mask of the best classes that the region allows."""
         return np.ones(classes, "bool")
 
-    def check(self, shape, classes):
+    def check(self, shape: Shape | None, classes: int) -> None:
         """Raises where it does not fit inputs of a shape (or `None`) and a number of classes."""
 
-    def to_config(self):
+    def to_config(self) -> Config:
         raise NotImplementedError
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         return cls(**config)
 
     def __invert__(self):
@@ -78,13 +89,15 @@ class Always(Precondition):
 
     reads_x = False
 
-    def holds(self, x, best, wide=True):
+    def holds(self, x: Tensor, best: Tensor, wide: bool = True) -> Tensor:
         return ops.ones_like(best[:, 0])
 
-    def distance(self, x, best, inside=True, library=np):
+    def distance(
+        self, x: Tensor, best: Tensor, inside: bool = True, library: ModuleType = np
+    ) -> Tensor:
         return library.where(best[:, 0] == best[:, 0], 0.0 if inside else np.inf, np.nan)
 
-    def to_config(self):
+    def to_config(self) -> Config:
         return {}
 
 
@@ -98,32 +111,34 @@ class PredictedIn(Precondition):
 
     reads_x, reads_y = False, True
 
-    def __init__(self, classes):
+    def __init__(self, classes: Iterable[int]) -> None:
         self.classes = sorted({int(c) for c in np.atleast_1d(classes)})
         if not self.classes or self.classes[0] < 0:
             raise ValueError(f"`classes` must be indices of classes. Received: classes={classes}")
 
-    def holds(self, x, best, wide=True):
+    def holds(self, x: Tensor, best: Tensor, wide: bool = True) -> Tensor:
         named = ops.convert_to_tensor(self.labels(best.shape[-1])[None])
         return ops.any(ops.logical_and(best, named), axis=-1)
 
-    def distance(self, x, best, inside=True, library=np):
+    def distance(
+        self, x: Tensor, best: Tensor, inside: bool = True, library: ModuleType = np
+    ) -> Tensor:
         if library is np:
             named = np.any(best & self.labels(best.shape[-1]), axis=-1)
         else:
             named = self.holds(x, best)
         return library.where(named if inside else ~named, 0.0, np.inf)
 
-    def labels(self, classes):
+    def labels(self, classes: int) -> Array:
         return np.isin(np.arange(classes), self.classes)
 
-    def check(self, shape, classes):
+    def check(self, shape: Shape | None, classes: int) -> None:
         if self.classes[-1] >= classes:
             raise ValueError(
                 f"The classes of a `PredictedIn` must be below {classes}. Received: {self.classes}"
             )
 
-    def to_config(self):
+    def to_config(self) -> Config:
         return {"classes": self.classes}
 
 
@@ -135,12 +150,12 @@ class Predicate(Precondition):
             it must be registered, with `@keras.saving.register_keras_serializable(package=...)`.
     """
 
-    def __init__(self, function):
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         if not callable(function):
             raise ValueError(f"`function` must be callable. Received: function={function!r}")
         self.function = function
 
-    def holds(self, x, best, wide=True):
+    def holds(self, x: Tensor, best: Tensor, wide: bool = True) -> Tensor:
         found = ops.convert_to_tensor(self.function(x))
         if not len(found.shape) or math.prod(found.shape[1:]) != 1:
             raise ValueError(
@@ -149,10 +164,12 @@ class Predicate(Precondition):
             )
         return ops.cast(ops.reshape(found, (-1,)), "bool")
 
-    def distance(self, x, best, inside=True, library=np):
+    def distance(
+        self, x: Tensor, best: Tensor, inside: bool = True, library: ModuleType = np
+    ) -> Tensor:
         return library.where(best[:, 0] == best[:, 0], 0.0, np.nan)
 
-    def to_config(self):
+    def to_config(self) -> Config:
         name = keras.saving.get_registered_name(self.function)
         if keras.saving.get_registered_object(name) is not self.function:
             raise ValueError(
@@ -163,7 +180,7 @@ class Predicate(Precondition):
         return {"function": name}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         function = keras.saving.get_registered_object(config["function"])
         if function is None:
             raise ValueError(
@@ -174,74 +191,80 @@ class Predicate(Precondition):
 
 
 class _Many(Precondition):
-    def __init__(self, *parts):
+    def __init__(self, *parts: Precondition) -> None:
         parts = parts[0] if len(parts) == 1 and isinstance(parts[0], (list, tuple)) else parts
         if not parts or not all(isinstance(part, Precondition) for part in parts):
             raise ValueError(f"{type(self).__name__} takes preconditions. Received: {parts!r}")
         self.parts = list(parts)
 
     @property
-    def reads_x(self):
+    def reads_x(self) -> bool:
         return any(part.reads_x for part in self.parts)
 
     @property
-    def reads_y(self):
+    def reads_y(self) -> bool:
         return any(part.reads_y for part in self.parts)
 
-    def check(self, shape, classes):
+    def check(self, shape: Shape | None, classes: int) -> None:
         for part in self.parts:
             part.check(shape, classes)
 
-    def to_config(self):
+    def to_config(self) -> Config:
         return {"parts": [precondition_to_config(part) for part in self.parts]}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         return cls(*[precondition_from_config(part) for part in config["parts"]])
 
 
 class AnyOf(_Many):
     """Inputs in at least one of several regions; `a | b`."""
 
-    def holds(self, x, best, wide=True):
+    def holds(self, x: Tensor, best: Tensor, wide: bool = True) -> Tensor:
         return ops.any(ops.stack([p.holds(x, best, wide) for p in self.parts]), axis=0)
 
-    def distance(self, x, best, inside=True, library=np):
+    def distance(
+        self, x: Tensor, best: Tensor, inside: bool = True, library: ModuleType = np
+    ) -> Tensor:
         ways = library.stack([p.distance(x, best, inside, library) for p in self.parts])
         return library.min(ways, axis=0) if inside else library.max(ways, axis=0)
 
-    def boxes(self):
+    def boxes(self) -> list[tuple[Array, Array]] | None:
         found = [part.boxes() for part in self.parts]
         return None if None in found else [box for boxes in found for box in boxes]
 
-    def labels(self, classes):
+    def labels(self, classes: int) -> Array:
         return np.any([part.labels(classes) for part in self.parts], axis=0)
 
 
 class AllOf(_Many):
     """Inputs in all of several regions; `a & b`."""
 
-    def holds(self, x, best, wide=True):
+    def holds(self, x: Tensor, best: Tensor, wide: bool = True) -> Tensor:
         return ops.all(ops.stack([p.holds(x, best, wide) for p in self.parts]), axis=0)
 
-    def distance(self, x, best, inside=True, library=np):
+    def distance(
+        self, x: Tensor, best: Tensor, inside: bool = True, library: ModuleType = np
+    ) -> Tensor:
         ways = library.stack([p.distance(x, best, inside, library) for p in self.parts])
         return library.max(ways, axis=0) if inside else library.min(ways, axis=0)
 
-    def labels(self, classes):
+    def labels(self, classes: int) -> Array:
         return np.all([part.labels(classes) for part in self.parts], axis=0)
 
 
 class Not(_Many):
     """Inputs outside of a region; `~a`. Outward is then into the region."""
 
-    def __init__(self, part):
+    def __init__(self, part: Precondition) -> None:
         super().__init__(part)
 
-    def holds(self, x, best, wide=True):
+    def holds(self, x: Tensor, best: Tensor, wide: bool = True) -> Tensor:
         return ops.logical_not(self.parts[0].holds(x, best, not wide))
 
-    def distance(self, x, best, inside=True, library=np):
+    def distance(
+        self, x: Tensor, best: Tensor, inside: bool = True, library: ModuleType = np
+    ) -> Tensor:
         return self.parts[0].distance(x, best, not inside, library)
 
 

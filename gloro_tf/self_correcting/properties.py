@@ -1,6 +1,10 @@
 """Properties, and sets of them: for which inputs which orders of the outputs are safe."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Sequence
+from typing import Literal, Self
 
 import keras
 
@@ -11,6 +15,7 @@ from gloro_tf.self_correcting.preconditions import (
     precondition_from_config,
     precondition_to_config,
 )
+from gloro_tf.types import Config, PathLike, Shape
 
 SCORES = ("max", "min")
 
@@ -36,7 +41,7 @@ class Property:
         https://arxiv.org/abs/2107.11445), section 2.
     """
 
-    def __init__(self, pre, post, name="property"):
+    def __init__(self, pre: Precondition, post: Expression, name: str = "property") -> None:
         if not isinstance(pre, Precondition):
             raise ValueError(
                 "`pre` must be a precondition, such as `Box` or `Always()`. Received: "
@@ -52,7 +57,7 @@ class Property:
     def __repr__(self):
         return f"<Property '{self.name}': {type(self.pre).__name__} => {self.post!r}>"
 
-    def to_config(self):
+    def to_config(self) -> Config:
         """Plain lists and numbers."""
         return {
             "name": self.name,
@@ -62,7 +67,7 @@ class Property:
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         """Reads what `to_config` wrote."""
         post = expression_from_config(config["post"], config["num_outputs"])
         return cls(precondition_from_config(config["pre"]), post, config["name"])
@@ -90,7 +95,12 @@ class SafeOrdering:
         ValueError: naming the property, if it contradicts itself or has other outputs.
     """
 
-    def __init__(self, properties, num_outputs=None, score="max"):
+    def __init__(
+        self,
+        properties: Sequence[Property],
+        num_outputs: int | None = None,
+        score: Literal["max", "min"] = "max",
+    ) -> None:
         if isinstance(properties, SafeOrdering):
             raise ValueError("`properties` must be a list. Received: a SafeOrdering")
         self.properties, self.score = list(properties), score
@@ -141,11 +151,11 @@ class SafeOrdering:
         return f"<SafeOrdering of {self.names}, {self.num_outputs} outputs, score={self.score!r}>"
 
     @property
-    def reads_x(self):
+    def reads_x(self) -> bool:
         """Whether any precondition looks at the input."""
         return any(p.pre.reads_x for p in self.properties)
 
-    def check_input(self, shape):
+    def check_input(self, shape: Shape) -> None:
         """Raises where a precondition does not fit inputs of this shape, without the batch."""
         for number, (name, prop) in self._numbered():
             try:
@@ -153,7 +163,7 @@ class SafeOrdering:
             except ValueError as error:
                 raise ValueError(f"Property '{name}' (number {number}): {error}") from error
 
-    def to_json(self, path=None):
+    def to_json(self, path: PathLike | None = None) -> str:
         """The properties as JSON text, also written to a file if there is a path."""
         text = json.dumps(self.get_config(), indent=1)
         if path is not None:
@@ -162,7 +172,7 @@ class SafeOrdering:
         return text
 
     @classmethod
-    def from_json(cls, text=None, path=None):
+    def from_json(cls, text: str | None = None, path: PathLike | None = None) -> Self:
         """Reads what `to_json` wrote, from text or from a file."""
         if (text is None) == (path is None):
             raise ValueError("Give either `text` or `path`.")
@@ -184,7 +194,7 @@ class SafeOrdering:
                 "with `to_json`."
             ) from error
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "properties": [p.to_config() for p in self.properties],
             "num_outputs": self.num_outputs,
@@ -192,7 +202,7 @@ class SafeOrdering:
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         properties = [Property.from_config(p) for p in config["properties"]]
         return cls(properties, config["num_outputs"], config["score"])
 

@@ -1,11 +1,19 @@
 """Preconditions that are regions of inputs: boxes and half-spaces."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
 import numpy as np
 from keras import ops
 
 from gloro_tf.self_correcting._numbers import decimal, down, inside_boxes, number, up
 from gloro_tf.self_correcting.normalizer import Normalizer
 from gloro_tf.self_correcting.preconditions import Precondition
+from gloro_tf.types import Array, ArrayLike, Config, Shape, Tensor
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 
 class Box(Precondition):
@@ -23,7 +31,13 @@ class Box(Precondition):
         ValueError: for bounds of different shapes, or none.
     """
 
-    def __init__(self, lower, upper, tolerance=0.0, units=None):
+    def __init__(
+        self,
+        lower: ArrayLike | None,
+        upper: ArrayLike | None,
+        tolerance: ArrayLike = 0.0,
+        units: Normalizer | None = None,
+    ) -> None:
         self.lower = _side(lower, -np.inf, "lower")
         self.upper = _side(upper, np.inf, "upper")
         self.tolerance, self.units = np.asarray(tolerance, "float64"), units
@@ -63,11 +77,13 @@ class Box(Precondition):
             sides = [self.units.apply(side) for side in sides]
         return [np.ravel(side) for side in sides]
 
-    def holds(self, x, best, wide=True):
+    def holds(self, x: Tensor, best: Tensor, wide: bool = True) -> Tensor:
         low, high = self._wide if wide else self._tight
         return inside_boxes(x, low[None], high[None])[:, 0]
 
-    def distance(self, x, best, inside=True, library=np):
+    def distance(
+        self, x: Tensor, best: Tensor, inside: bool = True, library: ModuleType = np
+    ) -> Tensor:
         low, high = self._wide if inside else self._tight
         if library is np:
             low, high = low.astype("float64"), high.astype("float64")
@@ -82,27 +98,27 @@ class Box(Precondition):
         length = far[:, 0] * library.sqrt(library.sum(library.square(share), axis=-1))
         return length * max(shrink, 0.0)
 
-    def boxes(self):
+    def boxes(self) -> list[tuple[Array, Array]] | None:
         return [self._wide]
 
-    def exact(self):
+    def exact(self) -> tuple[Array, Array]:
         """`(lower, upper)`, flat float64, in the model's units and with the tolerance."""
         return self._bounds(self.tolerance)
 
-    def check(self, shape, classes):
+    def check(self, shape: Shape | None, classes: int) -> None:
         if shape is not None and self.lower.shape != tuple(shape):
             raise ValueError(
                 f"The bounds of a `Box` must have the shape of one input, {tuple(shape)}. "
                 f"Received: {self.lower.shape}"
             )
 
-    def to_config(self):
+    def to_config(self) -> Config:
         units = None if self.units is None else self.units.to_config()
         bounds = {"lower": decimal(self.lower), "upper": decimal(self.upper)}
         return {**bounds, "tolerance": self.tolerance.tolist(), "units": units}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         units = config.get("units") and Normalizer(**config["units"])
         return cls(number(config["lower"]), number(config["upper"]), config["tolerance"], units)
 
@@ -119,7 +135,13 @@ class LinearLE(Precondition):
         units: `Normalizer`, as in `Box`.
     """
 
-    def __init__(self, matrix, bound, tolerance=0.0, units=None):
+    def __init__(
+        self,
+        matrix: ArrayLike,
+        bound: ArrayLike,
+        tolerance: float = 0.0,
+        units: Normalizer | None = None,
+    ) -> None:
         self.matrix, self.bound = np.array(matrix, "float64", ndmin=2), np.array(bound, ndmin=1)
         self.bound = self.bound.astype("float64")
         self.tolerance, self.units = float(tolerance), units
@@ -145,7 +167,7 @@ class LinearLE(Precondition):
         self._relative = (n + 4) * 2.0**-23
         self._absolute = np.abs(limits) * 2.0**-22 + 1e-30
 
-    def exact(self):
+    def exact(self) -> tuple[Array, Array]:
         """`(matrix, bound)`, float64, in the model's units and with the tolerance."""
         return self._given[0], self._given[1] + self.tolerance
 
@@ -164,11 +186,13 @@ class LinearLE(Precondition):
         error = relative * library.sum(library.abs(terms), axis=-1) + library.array(error)
         return value - error if wide else value + error
 
-    def holds(self, x, best, wide=True):
+    def holds(self, x: Tensor, best: Tensor, wide: bool = True) -> Tensor:
         margin = self._margin(x, wide, ops)  # NaN where it overflows: in doubt
         return ops.all(ops.logical_not(margin > 0) if wide else margin <= 0, axis=-1)
 
-    def distance(self, x, best, inside=True, library=np):
+    def distance(
+        self, x: Tensor, best: Tensor, inside: bool = True, library: ModuleType = np
+    ) -> Tensor:
         # One rounding is that of the evaluation on the way, the other that of what is done here.
         margin = self._margin(x, inside, library, rounding=2)
         way = library.maximum(margin if inside else -margin, 0.0)
@@ -177,20 +201,20 @@ class LinearLE(Precondition):
         way = way / library.array(length)
         return library.max(way, axis=-1) if inside else library.min(way, axis=-1)
 
-    def check(self, shape, classes):
+    def check(self, shape: Shape | None, classes: int) -> None:
         if shape is not None and int(np.prod(shape)) != self.matrix.shape[1]:
             raise ValueError(
                 f"The matrix of a `LinearLE` must have {int(np.prod(shape))} columns, one for each "
                 f"value of an input. Received: {self.matrix.shape[1]}"
             )
 
-    def to_config(self):
+    def to_config(self) -> Config:
         units = None if self.units is None else self.units.to_config()
         given = {"matrix": self.matrix.tolist(), "bound": self.bound.tolist()}
         return {**given, "tolerance": self.tolerance, "units": units}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         units = config.get("units") and Normalizer(**config["units"])
         return cls(config["matrix"], config["bound"], config["tolerance"], units)
 

@@ -1,18 +1,21 @@
 """What properties find in a model's outputs, before and after correction."""
 
-import collections
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from keras import ops
 
 from gloro_tf.self_correcting._corrector import CHANGED, CONFLICT, KEPT, UNDECIDED, Corrector
-from gloro_tf.self_correcting.properties import as_safe_ordering
+from gloro_tf.self_correcting.properties import Property, SafeOrdering, as_safe_ordering
+from gloro_tf.types import Array, ArrayLike
 
 CHUNK = 2**15
-_FIELDS = ["rows", "names", "active", "violated", "left", "statuses"]
 
 
-class SafetyReport(collections.namedtuple("SafetyReport", _FIELDS)):
+class SafetyReport(NamedTuple):
     """Counts of rows; prints as a table.
 
     - `rows` (int), `names` (list of str, the properties).
@@ -21,18 +24,25 @@ class SafetyReport(collections.namedtuple("SafetyReport", _FIELDS)):
     - `statuses` (int array of 6): rows by status, see `STATUSES`.
     """
 
+    rows: int
+    names: list[str]
+    active: Array
+    violated: Array
+    left: Array
+    statuses: Array
+
     @property
-    def corrected(self):
+    def corrected(self) -> int:
         """Rows that a correction changes."""
         return int(self.statuses[KEPT] + self.statuses[CHANGED])
 
     @property
-    def top_changed(self):
+    def top_changed(self) -> int:
         """Rows whose best class a correction changes."""
         return int(self.statuses[CHANGED])
 
     @property
-    def unanswered(self):
+    def unanswered(self) -> int:
         """Rows in conflict or undecidable."""
         return int(self.statuses[CONFLICT] + self.statuses[UNDECIDED])
 
@@ -48,7 +58,13 @@ class SafetyReport(collections.namedtuple("SafetyReport", _FIELDS)):
         return "\n".join(lines)
 
 
-def safety_report(model, properties, x, batch_size=1024, max_combinations=4096):
+def safety_report(
+    model: Callable[..., Any],
+    properties: SafeOrdering | Sequence[Property],
+    x: ArrayLike,
+    batch_size: int = 1024,
+    max_combinations: int = 4096,
+) -> SafetyReport:
     """Evaluates a model on inputs and counts what its properties find.
 
     Points drawn from all inputs rarely meet a property: also pass some from inside, as

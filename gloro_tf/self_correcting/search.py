@@ -1,6 +1,9 @@
 """Looks for inputs at which a model violates a property."""
 
-import collections
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from keras import ops
@@ -9,33 +12,40 @@ from gloro_tf.ops import gradient_function
 from gloro_tf.self_correcting._amounts import Amounts
 from gloro_tf.self_correcting._corrector import Decider
 from gloro_tf.self_correcting.preconditions import AllOf
-from gloro_tf.self_correcting.properties import as_safe_ordering
+from gloro_tf.self_correcting.properties import Property, SafeOrdering, as_safe_ordering
 from gloro_tf.self_correcting.report import CHUNK, outputs_of
+from gloro_tf.types import Array, ArrayLike
 
 METHODS = ("random", "gradient", "local")
 ROUNDS = 10
 
-Violations = collections.namedtuple("Violations", ["points", "outputs", "amounts", "tried"])
-Violations.__doc__ = """Inputs at which a property is violated, the worst first; NumPy arrays.
 
-- `points` (float32, `(found, ...)`) and `outputs` (`(found, outputs)`), of the model as executed.
-- `amounts` (float64, `(found,)`): how far from safe, in units of the outputs; 0 is a tie.
-- `tried` (int): how many points of the precondition were looked at.
-"""
+class Violations(NamedTuple):
+    """Inputs at which a property is violated, the worst first; NumPy arrays.
+
+    - `points` (float32, `(found, ...)`) and `outputs` (`(found, outputs)`), of the model as executed.
+    - `amounts` (float64, `(found,)`): how far from safe, in units of the outputs; 0 is a tie.
+    - `tried` (int): how many points of the precondition were looked at.
+    """
+
+    points: Array
+    outputs: Array
+    amounts: Array
+    tried: int
 
 
 def find_violations(
-    model,
-    property,
-    n=100_000,
-    method="random",
+    model: Callable[..., Any],
+    property: Property | SafeOrdering,
+    n: int = 100_000,
+    method: str = "random",
     *,
-    bounds=None,
-    score="max",
-    steps=20,
-    seed=0,
-    batch_size=4096,
-):
+    bounds: tuple[ArrayLike, ArrayLike] | None = None,
+    score: Literal["max", "min"] = "max",
+    steps: int = 20,
+    seed: int = 0,
+    batch_size: int = 4096,
+) -> Violations:
     """Looks for violations among random inputs of the precondition, and uphill from them.
 
     Finding none proves nothing.

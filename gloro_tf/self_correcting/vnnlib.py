@@ -6,6 +6,8 @@ and the part of version 2 with one network of one input and one output tensor. O
 property takes linear bounds on inputs and comparisons of two outputs.
 """
 
+from __future__ import annotations
+
 import math
 import os
 import re
@@ -16,12 +18,13 @@ from gloro_tf.self_correcting._sexpr import lines_of, parse
 from gloro_tf.self_correcting.expressions import Above, And, Or
 from gloro_tf.self_correcting.properties import Property
 from gloro_tf.self_correcting.regions import Box, LinearLE
+from gloro_tf.types import PathLike
 
 _NAME = re.compile(r"([XY])(?:_(\d+)|\s*\[\s*(\d+)\s*\])")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
-def from_vnnlib(source, name=None):
+def from_vnnlib(source: PathLike, name: str | None = None) -> list[Property]:
     """Reads the properties that a VNN-LIB file denies.
 
     Args:

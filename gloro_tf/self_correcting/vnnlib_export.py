@@ -1,14 +1,24 @@
 """Properties to VNN-LIB, the format of network verifiers."""
 
+from __future__ import annotations
+
+from typing import Literal
+
 import numpy as np
 
 from gloro_tf.self_correcting.expressions import Above, And, Or, Top
 from gloro_tf.self_correcting.preconditions import AllOf, AnyOf
-from gloro_tf.self_correcting.properties import SafeOrdering
+from gloro_tf.self_correcting.properties import Property, SafeOrdering
 from gloro_tf.self_correcting.regions import Box, LinearLE
+from gloro_tf.types import ArrayLike, PathLike
 
 
-def to_vnnlib(property, path=None, bounds=None, version=1):
+def to_vnnlib(
+    property: Property,
+    path: PathLike | None = None,
+    bounds: tuple[ArrayLike, ArrayLike] | None = None,
+    version: Literal[1, 2] = 1,
+) -> str:
     """Writes what verifiers look for: inputs of the precondition with unsafe outputs.
 
     Args:

@@ -1,21 +1,26 @@
 """Wraps a trained model so that its outputs are safe."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
 import keras
 
 from gloro_tf.self_correcting.certified import SelfCorrectingCertified
 from gloro_tf.self_correcting.layer import SelfCorrectingLayer
-from gloro_tf.self_correcting.properties import as_safe_ordering
+from gloro_tf.self_correcting.properties import Property, SafeOrdering, as_safe_ordering
 
 
 def make_self_correcting(
-    model,
-    properties,
-    on_conflict="nan",
-    gradient="straight_through",
-    max_combinations=4096,
-    return_status=False,
-    name=None,
-):
+    model: keras.Model,
+    properties: SafeOrdering | Sequence[Property],
+    on_conflict: Literal["nan", "keep", "extra_class", "error"] = "nan",
+    gradient: Literal["straight_through", "permutation", "stop"] = "straight_through",
+    max_combinations: int = 4096,
+    return_status: bool = False,
+    name: str | None = None,
+) -> keras.Model:
     """Returns a model with the same inputs whose outputs satisfy safe-ordering properties.
 
     The weights are shared with `model`, which is neither changed nor inspected. A certified model
