@@ -29,6 +29,7 @@ from gloro_tf.membership.split import (
     balanced_masks,
     random_masks,
     three_parts,
+    two_camps,
 )
 from gloro_tf.training import PrivateSGD
 
@@ -61,4 +62,5 @@ __all__ = [
     "noise_for",
     "random_masks",
     "three_parts",
+    "two_camps",
 ]

@@ -35,11 +35,13 @@ def check_labels(y, classes, points=None):
     """Labels as `(n,)` int64; of shape `(n, 1)` they are flattened."""
     y = np.asarray(y)
     flat = y.reshape(-1) if y.ndim == 2 and y.shape[1] == 1 else y
-    whole = flat.ndim == 1 and np.isfinite(flat).all() and np.array_equal(flat, flat // 1)
+    numbers = flat.ndim == 1 and flat.dtype.kind in "iufb"
+    whole = numbers and np.isfinite(flat).all() and np.array_equal(flat, flat // 1)
     if not whole or (points is not None and len(flat) != points):
         raise ValueError(
             f"`y` must be integer classes, one for each of {points} examples. Received: shape "
-            f"{y.shape}, dtype {y.dtype}. Of one-hot labels, pass `y.argmax(axis=1)`."
+            f"{y.shape}, dtype {y.dtype}. Of one-hot labels, pass `y.argmax(axis=1)`; of names, "
+            "`numpy.unique(y, return_inverse=True)[1]`."
         )
     if len(flat) and (flat.min() < 0 or flat.max() >= classes):
         raise ValueError(f"`y` must lie in [0, {classes}). Received: {flat.min()} to {flat.max()}")

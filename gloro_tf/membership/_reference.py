@@ -27,13 +27,18 @@ class Reference:
 
     def _both(self, x, y):
         """Logits of the target `(n, c)` and of the references `(k, n, c)`, and labels."""
-        logits, others = two_columns(self._cut.logits(x)), self.references.predict(x)
-        if logits.shape != others.shape[1:]:
-            raise ValueError(
-                "`references` must have the outputs of the target. Received: shapes "
-                f"{others.shape[1:]} and {logits.shape}"
-            )
-        return logits, others, check_labels(y, logits.shape[-1], len(logits))
+        return compared(self._cut.logits(x), self.references.predict(x), y)
+
+
+def compared(logits, others, y):
+    """Logits of a target and of references with two columns at least, and labels; checked."""
+    logits = two_columns(logits)
+    if logits.shape != others.shape[1:]:
+        raise ValueError(
+            "References must have the outputs of the target. Received: shapes "
+            f"{others.shape[1:]} and {logits.shape}"
+        )
+    return logits, others, check_labels(y, logits.shape[-1], len(logits))
 
 
 def outside_mean(values, inside):
@@ -47,6 +52,20 @@ def outside_mean(values, inside):
             f"{int(inside.all(axis=0).sum())} examples that all models saw. Train more of them."
         )
     return np.where(inside, 0.0, values).sum(axis=0) / (~inside).sum(axis=0)
+
+
+def unseen(logits, others, y, inside):
+    """The examples that some model did not see, of logits `(n, c)` and `(k, n, c)`; same order."""
+    if inside is None:
+        return logits, others, y, None
+    inside = check_inside(inside, others[..., 0])
+    kept = ~inside.all(axis=0)
+    if not kept.any():
+        raise ValueError(
+            "`population` must hold examples that some model did not see. Received: "
+            f"{len(y)} examples, all seen by all"
+        )
+    return logits[kept], others[:, kept], y[kept], inside[:, kept]
 
 
 def check_inside(inside, values):

@@ -3,16 +3,17 @@
 import numpy as np
 
 from gloro_tf.membership._logits import log_odds, two_columns
+from gloro_tf.membership._reference import unseen
 from gloro_tf.membership.baselines import LossThreshold, Naive, loss_scores, naive_scores
-from gloro_tf.membership.bayes_wb import BayesWB, bayes_scores
+from gloro_tf.membership.bayes_wb import BayesWB, bayes_scores, matched
 from gloro_tf.membership.calibrator import Calibrator
 from gloro_tf.membership.general_wb import GeneralWB
 from gloro_tf.membership.lira import LiRA, lira_scores
-from gloro_tf.membership.references import References, fit_proxies
+from gloro_tf.membership.references import fit_proxies
 from gloro_tf.membership.rmia import RMIA, log_ratios, rmia_scores
 from gloro_tf.membership.shadow_black_box import ShadowBlackBox
 from gloro_tf.membership.slices import Cut
-from gloro_tf.membership.split import balanced_masks
+from gloro_tf.membership.split import balanced_masks, random_masks, two_camps
 
 
 class Suite:
@@ -28,18 +29,16 @@ class Suite:
     """
 
     def __init__(self, recipe, x, y, split, proxies, shadows, rounds, slices, seed):
-        self.recipe, self.split, self.seed = recipe, split, seed
-        self.proxies, self.rounds, self.slices = (
-            proxies,
-            rounds,
-            [s for s in slices if s is not None],
-        )
+        self.recipe, self.split, self.seed, self.general = recipe, split, seed, None
+        self.proxies, self.rounds = proxies, rounds
+        self.slices = [slice for slice in slices if slice is not None]
         self.judged = x[split.candidates], y[split.candidates]
         self.pool = x[split.attacker], y[split.attacker]
-        # Two thirds at most, or no example would be left that a shadow has not seen.
-        self.size = min(len(split.members), max(1, 2 * len(split.attacker) // 3))
-        self.apart = fit_proxies(recipe, *self.pool, proxies, self.size, seed=seed)
-        masks = balanced_masks(shadows, len(split.candidates), seed)
+        # Each reference sees one half of the pool; a sixth of it is left for non-members.
+        self.size = min(len(split.members), max(1, 5 * (len(split.attacker) // 2) // 6))
+        masks, self.camps = two_camps(proxies, len(split.attacker), self.size, seed)
+        self.apart = fit_proxies(recipe, *self.pool, masks=masks, seed=seed)
+        masks = _halves(shadows, len(split.members), len(split.candidates), seed)
         self.online = fit_proxies(recipe, *self.judged, masks=masks, seed=seed + 1)
 
     def attacks(self, model):
@@ -54,6 +53,7 @@ class Suite:
             "LiRA, offline": LiRA(model, self.apart).score(x, y),
             "LiRA, online": LiRA(model, self.online, online=True).score(x, y, inside),
             "bayes-wb": BayesWB(model, self.apart).score(x, y),
+            "bayes-wb, matched": self._matched(model).score(x, y),
         }
         for slice in self.slices:
             proxies = fit_proxies(
@@ -67,8 +67,15 @@ class Suite:
             )
             found[f"bayes-wb, {slice}"] = BayesWB(model, proxies).score(x, y)
         if self.rounds:
-            found["general-wb"] = self._general(model).score(x, y)
+            self.general = self._general(model)
+            found["general-wb"] = self.general.score(x, y)
         return found
+
+    def copies(self):
+        """How many of the non-members and the attacker's examples equal a member, bit for bit."""
+        rows, inside = self.judged[0], self.split.is_member
+        known = {row.tobytes() for row in rows[inside]}
+        return sum(row.tobytes() in known for row in (*rows[~inside], *self.pool[0]))
 
     def accuracies(self, model):
         """`(training accuracy, test accuracy)`, on members and non-members."""
@@ -76,7 +83,7 @@ class Suite:
         return float(right[self.split.is_member].mean()), float(right[~self.split.is_member].mean())
 
     def calibrators(self, precision, confidence, prior):
-        """Fitted `Calibrator`s by attack, from each shadow as a target of the others."""
+        """Fitted `Calibrator`s by attack, from references as targets; after `attacks`."""
         found = {}
         for name, parts in self._shadow_scores().items():
             scores, inside = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -87,60 +94,71 @@ class Suite:
         attack = GeneralWB(model, [None, *self.slices], self.rounds, seed=self.seed)
         return attack.fit(self.recipe, *self.pool, size=self.size)
 
-    def _black_box(self, model, shadows=None):
-        return ShadowBlackBox(model).fit(shadows or self.apart, *self.pool)
+    def _black_box(self, model):
+        return ShadowBlackBox(model).fit(self.apart, *self.pool)
+
+    def _matched(self, model):
+        population = {"population": self.pool, "population_inside": self.apart.masks}
+        return BayesWB(model, self.apart, score="logodds", **population)
 
     def _shadow_scores(self):
-        x, y = self.pool
-        logits, masks = self.apart.predict(x), self.apart.masks
-        found = {}
-        for i in range(len(masks)):
-            # An example that all others saw has nothing to be compared with.
-            kept = ~np.delete(masks, i, axis=0).all(axis=0)
-            own, others = logits[i][kept], np.delete(logits, i, axis=0)[:, kept]
-            inside, labels = np.delete(masks, i, axis=0)[:, kept], y[kept]
-            for name, scores in _offline(own, others, labels, inside, masks[i][kept]).items():
-                found.setdefault(name, []).append((scores, masks[i][kept]))
-        found |= {"LiRA, online": self._online_scores(), "shadow black-box": self._vectors()}
-        return found
+        """`{attack: [(scores, is_member) for each shadow]}`.
+
+        A reference of one half of the pool is a target for those of the other: they saw neither
+        its members nor the rest of its half, as they saw nothing of the audited model's.
+        """
+        y, masks, camps = self.pool[1], self.apart.masks, self.camps
+        logits, found = self.apart.predict(self.pool[0]), {}
+        for i, mask in enumerate(masks):
+            own, rest, others = camps == i % 2, camps != i % 2, slice(1 - i % 2, None, 2)
+            strangers = logits[i, rest], logits[others, rest], y[rest], masks[others, rest]
+            scores = _offline(logits[i, own], logits[others, own], y[own], unseen(*strangers))
+            for name, values in scores.items():
+                found.setdefault(name, []).append((values, mask[own]))
+        found |= {"LiRA, online": self._online_scores(), "shadow black-box": self._vectors(logits)}
+        found["general-wb"] = self.general.held_out() if self.general else []
+        return {name: parts for name, parts in found.items() if parts}
 
     def _online_scores(self):
+        """Each online reference as a target of the others but its complement."""
+        if len(self.online) < 4:
+            return []
         x, y = self.judged
         odds, masks = log_odds(self.online.predict(x), y), self.online.masks
-        return [
-            (lira_scores(odds[i], *(np.delete(a, i, axis=0) for a in (odds, masks)), True), m)
-            for i, m in enumerate(masks)
-        ]
+        found = []
+        for i, mask in enumerate(masks):
+            pair = [i, i ^ 1]
+            others = (np.delete(a, pair, axis=0) for a in (odds, masks))
+            found.append((lira_scores(odds[i], *others, True), mask))
+        return found
 
-    def _vectors(self):
-        """The black-box attack, learned on half of the shadows, on the other half."""
-        half = len(self.apart) // 2
-        known = References(_First(self.apart.models, half), self.apart.masks[:half])
-        attack = self._black_box(self.apart[0], known)
-        logits = self.apart.predict(self.pool[0])[half:]
-        pairs = zip(logits, self.apart.masks[half:], strict=True)
-        return [(attack.of_logits(part, self.pool[1]), mask) for part, mask in pairs]
-
-
-class _First:
-    """The first `count` of some models."""
-
-    def __init__(self, models, count):
-        self.models, self.count = models, count
-
-    def __len__(self):
-        return self.count
-
-    def predict(self, x):
-        return self.models.predict(x)[: self.count]
+    def _vectors(self, logits):
+        """The black-box attack, learned on the references of one half, on those of the other."""
+        y, masks, found = self.pool[1], self.apart.masks, []
+        for camp in (0, 1):
+            own, rest = self.camps == camp, self.camps != camp
+            known, others = slice(camp, None, 2), slice(1 - camp, None, 2)
+            attack = ShadowBlackBox(self.apart[0])
+            attack.fit_logits(logits[known, own], y[own], masks[known, own])
+            pairs = zip(logits[others, rest], masks[others, rest], strict=True)
+            found += [(attack.of_logits(part, y[rest]), mask) for part, mask in pairs]
+        return found
 
 
-def _offline(own, others, y, inside, members):
-    """The scores of a shadow under the attacks that compare with models without the example."""
-    ratios = log_ratios(own, others, y, inside)
+def _halves(k, members, candidates, seed):
+    """Who trains the online references: as many as the target has members, half if they are."""
+    if 2 * members == candidates:
+        return balanced_masks(k, candidates, seed)
+    return random_masks(k, candidates, members, seed)
+
+
+def _offline(own, others, y, strangers):
+    """The scores of a shadow under the attacks whose references saw none of the examples."""
+    matching = matched(*strangers, form="logodds")
     return {
         "loss threshold": loss_scores(own, y),
-        "RMIA, offline": rmia_scores(ratios, ratios[~members]),
-        "LiRA, offline": lira_scores(log_odds(own, y), log_odds(others, y), inside),
-        "bayes-wb": bayes_scores(own, others, y, inside),
+        "RMIA, offline": rmia_scores(log_ratios(own, others, y), log_ratios(*strangers)),
+        "LiRA, offline": lira_scores(log_odds(own, y), log_odds(others, y)),
+        "bayes-wb": bayes_scores(own, others, y),
+        "bayes-wb, matched": bayes_scores(own, others, y, None, "logodds", matching),
     }

@@ -4,7 +4,8 @@ import importlib.util
 
 import numpy as np
 
-from gloro_tf.membership._checks import check_probability
+from gloro_tf.membership._checks import check_labels, check_probability
+from gloro_tf.membership._logits import logits_model
 from gloro_tf.membership._suite import Suite
 from gloro_tf.membership.evaluate import evaluate
 from gloro_tf.membership.report import AuditReport
@@ -38,7 +39,9 @@ def audit(
         model: the Keras classifier to audit.
         recipe: `TrainingRecipe`, how it was trained.
         data: `(x, y, split)` with a `MembershipSplit`: it was trained on exactly the members.
-        proxies, shadows: int. Reference models without and with the candidates; the second is even.
+        proxies, shadows: int. Reference models without and with the candidates; at least 2, and an
+            even number. Half of the proxies see only one half of the attacker's part, half the other,
+            so that each can stand for the target in calibration.
         slices: layers for more white-box attacks.
         rounds: int. Shadow targets for `GeneralWB`; 0 leaves it out.
         targets: int. Trains `targets - 1` more models by the recipe, each on other members, and
@@ -65,22 +68,20 @@ def audit(
     ```
     """
     check_probability(precision=precision, confidence=confidence, prior=prior)
-    x, y, split = _checked(data)
-    if not isinstance(targets, int) or targets < 1:
-        raise ValueError(f"`targets` must be an integer of at least 1. Received: {targets!r}")
+    x, y, split = _checked(model, recipe, data)
+    _check_counts(
+        proxies=(proxies, 2), shadows=(shadows, 2), rounds=(rounds, 0), targets=(targets, 1)
+    )
     options = proxies, shadows, rounds, tuple(slices), seed
     suite = Suite(recipe, x, y, split, *options)
-    calibrators = suite.calibrators(precision, confidence, prior)
-    judge = {"prior": prior, "fpr": fpr}
-    found = _judged(suite, model, calibrators, judge)
-    others = []
+    wanted, judge, others = (precision, confidence, prior), {"prior": prior, "fpr": fpr}, []
+    found, calibrators = _judged(suite, model, wanted, judge)
     for number in range(1, targets):
         again = split.redraw(seed + number)
         rows = again.members
         other = recipe.train(x[rows], y[rows], seed=seed + number)
         runs = Suite(recipe, x, y, again, *options[:-1], seed + number)
-        given = runs.calibrators(precision, confidence, prior)
-        others.append(_judged(runs, other, given, judge))
+        others.append(_judged(runs, other, wanted, judge)[0])
         if verbose:
             print(f"target {number + 1} of {targets}", flush=True)
     report = AuditReport(found, others, calibrators, precision, _notes(suite, calibrators, found))
@@ -91,9 +92,12 @@ def audit(
     return report
 
 
-def _judged(suite, model, calibrators, judge):
+def _judged(suite, model, wanted, judge):
+    """`{attack: Evaluation}` and the calibrators that were used."""
     train, test = suite.accuracies(model)
-    return {
+    attacks = suite.attacks(model)
+    calibrators = suite.calibrators(*wanted)
+    found = {
         name: evaluate(
             scores,
             suite.split.is_member,
@@ -102,17 +106,23 @@ def _judged(suite, model, calibrators, judge):
             test_accuracy=test,
             **judge,
         )
-        for name, scores in suite.attacks(model).items()
+        for name, scores in attacks.items()
     }
+    return found, calibrators
 
 
 def _notes(suite, calibrators, found):
     notes = []
     members = len(suite.split.members)
+    if copies := suite.copies():
+        notes.append(
+            f"{copies} examples outside the members equal a member, bit for bit: what was trained on "
+            "is called a stranger. Remove copies before dividing the data."
+        )
     if suite.size < members:
         notes.append(
             f"references saw {suite.size} examples, the model {members}: scores are shifted. Give "
-            "the attacker at least 1.5 times as many examples as there are members."
+            "the attacker at least 2.4 times as many examples as there are members."
         )
     abstaining = [c for c in calibrators.values() if c.abstains]
     needed = min((c.needed for c in abstaining), default=np.inf)
@@ -130,7 +140,17 @@ def _notes(suite, calibrators, found):
     return tuple(notes)
 
 
-def _checked(data):
+def _check_counts(**counts):
+    for name, (value, least) in counts.items():
+        odd = name == "shadows" and isinstance(value, int) and value % 2
+        if not isinstance(value, int) or value < least or odd:
+            kind = "an even integer" if name == "shadows" else "an integer"
+            raise ValueError(
+                f"`{name}` must be {kind} of at least {least}. Received: {name}={value!r}"
+            )
+
+
+def _checked(model, recipe, data):
     x, y, split = data
     x, y = np.asarray(x), np.asarray(y)
     if not len(x) == len(y) == split.n:
@@ -138,4 +158,15 @@ def _checked(data):
             f"`data` must hold as many examples as its split divides, {split.n}. Received: "
             f"{len(x)} and {len(y)}"
         )
-    return x, y.reshape(-1) if y.ndim == 2 and y.shape[1] == 1 else y, split
+    if len(split.attacker) < 4:
+        raise ValueError(
+            "`data` must leave the attacker at least 4 examples. Received: a split with "
+            f"{len(split.attacker)}"
+        )
+    shapes = [(m.input_shape, m.output_shape) for m in map(logits_model, (model, recipe.build()))]
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            "`recipe` must build models of the shapes of `model`. Received: inputs and outputs "
+            f"{shapes[1]} and {shapes[0]}"
+        )
+    return x, check_labels(y, max(2, shapes[0][1][-1]), len(x)), split

@@ -1,16 +1,19 @@
 """The white-box attack that compares how target and proxies use features."""
 
-import numpy as np
-
 from gloro_tf.membership._checks import check_labels
 from gloro_tf.membership._logistic import sigmoid
-from gloro_tf.membership._logits import centred, log_softmax, of_class, two_columns
-from gloro_tf.membership._reference import outside_mean
+from gloro_tf.membership._logits import centred, log_odds, log_softmax, of_class
+from gloro_tf.membership._matching import fit_matching, unmatched
+from gloro_tf.membership._reference import compared, outside_mean, unseen
 from gloro_tf.membership.evidence import Difference, find_evidence
 from gloro_tf.membership.references import as_references
 from gloro_tf.membership.slices import Cut
 
-FORMS = {"logit": centred, "logprob": log_softmax}
+FORMS = {
+    "logit": lambda logits, y: of_class(centred(logits), y),
+    "logprob": lambda logits, y: of_class(log_softmax(logits), y),
+    "logodds": log_odds,
+}
 
 
 class BayesWB:
@@ -25,14 +28,23 @@ class BayesWB:
     says which features they come from.
 
     Only differences between classes mean anything in a softmax; scores are therefore taken
-    relative to their mean over the classes, or as log-probabilities. No vector added to the
-    weights of all classes changes them.
+    relative to their mean over the classes (`"logit"`), as log-probabilities, or relative to the
+    classes that compete, `log(p / (1 - p))`. No vector added to the weights of all classes changes
+    them. The last, averaged over proxies of the input, orders examples as offline LiRA with one
+    deviation and means does.
+
+    The subtraction supposes that target and proxies agree, on average, about strangers. With a
+    `population` that is not supposed but measured: `b p + a_y` is fitted to the target's class
+    scores on the attacker's examples, none of them members, from the proxies' `p`, and subtracted.
 
     Args:
         target: a Keras classifier.
         proxies: `References` from `fit_proxies`, or Keras models; scores are averaged over them.
         slice: None, or the layer at which the proxies join the target; defaults to theirs.
-        score: `"logit"` or `"logprob"`.
+        score: `"logit"`, `"logprob"` or `"logodds"`.
+        population: optional `(x, y)` of strangers; the attacker's data will do.
+        population_inside: optional `(k, m)` bools: which proxy saw whom of the population. Those
+            that saw an example are left out of its average; one that all saw is left out.
 
     Example:
 
@@ -47,7 +59,15 @@ class BayesWB:
         White-Box Membership Inference](https://arxiv.org/abs/1906.11798).
     """
 
-    def __init__(self, target, proxies, slice=None, score="logit"):
+    def __init__(
+        self,
+        target,
+        proxies,
+        slice=None,
+        score="logit",
+        population=None,
+        population_inside=None,
+    ):
         if score not in FORMS:
             raise ValueError(f"`score` must be one of {tuple(FORMS)}. Received: score={score!r}")
         self.proxies, self.form = as_references(proxies), score
@@ -59,6 +79,13 @@ class BayesWB:
                 f"position {self.cut.layer}, with proxies that join at {self.proxies.slice}. Pass "
                 "the same slice to `fit_proxies`."
             )
+        self._matching = None
+        if population is not None:
+            x, y = population
+            logits, others, y = self._both(x, y)
+            self._matching = matched(logits, others, y, population_inside, score)
+        elif population_inside is not None:
+            raise ValueError("`population_inside` must come with a `population`. Received: None")
 
     def score(self, x, y, inside=None):
         """Log-odds of membership, `(n,)` float64; larger means *member*.
@@ -68,9 +95,7 @@ class BayesWB:
             inside: optional `(k, n)` bools: which proxy saw which of them; those that did are left
                 out of the average for that example.
         """
-        logits, proxies = two_columns(self.cut.logits(x)), self.proxies.predict(x)
-        y = check_labels(y, logits.shape[-1], len(logits))
-        return bayes_scores(logits, proxies, y, inside, self.form)
+        return bayes_scores(*self._both(x, y), inside, self.form, self._matching)
 
     def confidence(self, x, y):
         """The probability of membership `(n,)` under the model of the attack, at even odds."""
@@ -92,11 +117,21 @@ class BayesWB:
         features = self.cut.features(x)
         difference = Difference(self.cut.top, self.proxies.models, self.form)
         y = check_labels(y, difference.classes, len(features))
-        return find_evidence(difference, features, y, doi, n, baseline)
+        return find_evidence(difference, features, y, doi, n, baseline, self._matching)
+
+    def _both(self, x, y):
+        """Logits of the target `(n, c)` and of the proxies `(k, n, c)`, and labels."""
+        return compared(self.cut.logits(x), self.proxies.predict(x), y)
 
 
-def bayes_scores(logits, proxies, y, inside=None, form="logit"):
+def bayes_scores(logits, proxies, y, inside=None, form="logit", matching=None):
     """The scores of `BayesWB` from logits `(n, c)` of the target and `(k, n, c)` of the proxies."""
-    take = FORMS[form]
-    own = of_class(take(logits), y)
-    return own - outside_mean(of_class(take(proxies), np.asarray(y)), inside)
+    own, others = FORMS[form](logits, y), outside_mean(FORMS[form](proxies, y), inside)
+    return (matching or unmatched(logits.shape[-1])).excess(own, others, y)
+
+
+def matched(logits, proxies, y, inside=None, form="logit"):
+    """The `Matching` of a population, whose arguments are as in `bayes_scores`."""
+    logits, proxies, y, inside = unseen(logits, proxies, y, inside)
+    own, others = FORMS[form](logits, y), outside_mean(FORMS[form](proxies, y), inside)
+    return fit_matching(own, others, y, logits.shape[-1])

@@ -53,7 +53,7 @@ def advantage(scores, is_member, threshold=None):
         fpr, tpr, _ = roc(scores, is_member)
         return float((tpr - fpr).max())
     scores, is_member = check_scores(scores, is_member)
-    called = scores >= threshold
+    called = (scores >= threshold) & (threshold < math.inf)
     return float(called[is_member].mean() - called[~is_member].mean())
 
 

@@ -156,7 +156,7 @@ def _tpr(scores, is_member, rate):
 
 
 def _at(scores, is_member, threshold, prior, requested):
-    called = scores >= threshold
+    called = (scores >= threshold) & (threshold < math.inf)
     hits, wrong = int(called[is_member].sum()), int(called[~is_member].sum())
     inside, outside = int(is_member.sum()), int((~is_member).sum())
     tpr, fpr = hits / inside, wrong / outside

@@ -43,16 +43,19 @@ class Difference:
     Args:
         top: the target above the slice, a Keras model of logits.
         proxies: models as `TrainingRecipe.train_many` returns them, of the same features.
-        form: `"logit"` (minus the mean over the classes) or `"logprob"`.
+        form: `"logit"` (minus the mean over the classes), `"logprob"` or `"logodds"`.
+
+    Attributes:
+        slope: float. What the proxies count.
     """
 
     def __init__(self, top, proxies, form="logit"):
-        self._top, self._proxies, self._form = top, proxies, form
+        self._top, self._proxies, self._form, self.slope = top, proxies, form, 1.0
         self.compute_dtype = input_dtype(top)
         self.classes = max(2, top.outputs[0].shape[-1])
 
     def __call__(self, x, training=False):
-        return self.target(x, training) - self.proxies(x, training)
+        return self.target(x, training) - self.slope * self.proxies(x, training)
 
     def target(self, x, training=False):
         """The class scores of the target, `(n, classes)`."""
@@ -68,23 +71,44 @@ class Difference:
             logits = ops.concatenate([-logits / 2, logits / 2], axis=-1)
         if self._form == "logprob":
             return ops.log_softmax(logits, axis=-1)
+        if self._form == "logodds":
+            return logits - _others(logits)
         return logits - ops.mean(logits, axis=-1, keepdims=True)
 
 
-def find_evidence(difference, features, y, doi="point", n=50, baseline=0.0, batch_size=256):
+def _others(logits):
+    """For each class, the log of the sum of the other classes' exponentials; as the logits."""
+    best = ops.one_hot(ops.argmax(logits, axis=-1), logits.shape[-1], dtype=logits.dtype)
+    # Shifts by a maximum have no gradient of their own.
+    top = ops.stop_gradient(ops.max(logits, axis=-1, keepdims=True))
+    below = ops.where(best > 0, -1e30, logits)
+    second = ops.stop_gradient(ops.max(below, axis=-1, keepdims=True))
+    of_best = second + ops.log(ops.sum(ops.exp(below - second), axis=-1, keepdims=True))
+    powers = ops.exp(logits - top)
+    rest = ops.sum(powers, axis=-1, keepdims=True) - powers
+    return ops.where(best > 0, of_best, top + ops.log(ops.where(best > 0, 1.0, rest)))
+
+
+def find_evidence(
+    difference, features, y, doi="point", n=50, baseline=0.0, matching=None, batch_size=256
+):
     """`Evidence` of a function of features, from its gradients; see `BayesWB.evidence`."""
     if doi not in DOIS:
         raise ValueError(f"`doi` must be one of {DOIS}. Received: doi={doi!r}")
     if not isinstance(n, int) or n < 1:
         raise ValueError(f"`n` must be an integer of at least 1. Received: n={n!r}")
+    if matching is not None:
+        difference.slope = matching.slope
     gradient = gradient_function(difference, of_class, compiled=False)
     classes = np.eye(difference.classes, dtype="float32")
     parts = []
-    for start in range(0, len(features), batch_size):
+    for start in range(0, max(len(features), 1), batch_size):
         z = np.asarray(features[start : start + batch_size], "float32")
         rows, origin = classes[y[start : start + batch_size]], np.broadcast_to(baseline, z.shape)
         parts.append(_of_batch(gradient, z, rows, np.asarray(origin, "float32"), doi, n))
     terms, bias, gap = (np.concatenate(part) for part in zip(*parts, strict=True))
+    if matching is not None:
+        bias = bias - matching.offsets[y]
     return Evidence(terms, bias, gap)
 
 

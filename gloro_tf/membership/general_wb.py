@@ -89,7 +89,8 @@ class GeneralWB:
             found.append(([side(x[judged], y[judged]) for side in sides], part[0][judged]))
             bar.update(number + 1)
         self._sides = self._against(recipe, self.target, x, y, None, 0, size)
-        self._learn(found)
+        self._learned, self._combination = self._learn(found)
+        self._found = found
         bar.update(len(parts) + 1)
         return self
 
@@ -97,8 +98,23 @@ class GeneralWB:
         """Log-odds of membership, `(n,)` float64; larger means *member*."""
         if not hasattr(self, "_sides"):
             raise ValueError("`score` must come after `fit`. Received: an attack not fitted")
-        columns = self._columns([side(x, y) for side in self._sides])
-        return decide(columns, self._combination)
+        sides = [side(x, y) for side in self._sides]
+        return decide(_columns(self._learned, sides), self._combination)
+
+    def held_out(self):
+        """Scores to calibrate with: of each shadow, by what the other shadows taught.
+
+        Returns:
+            A list of `(scores, is_member)`, float64 and bools, one for each round; empty with
+            fewer than 2 rounds.
+        """
+        rounds = range(len(self._found)) if len(self._found) > 1 else ()
+        parts = []
+        for number in rounds:
+            learned, weights = self._learn(self._found[:number] + self._found[number + 1 :])
+            sides, inside = self._found[number]
+            parts.append((decide(_columns(learned, sides), weights), inside))
+        return parts
 
     def _against(self, recipe, model, x, y, masks, number, size=None):
         """For each slice, a function of examples that describes both sides of the comparison."""
@@ -111,19 +127,16 @@ class GeneralWB:
         return sides
 
     def _learn(self, found):
-        self._learned = [DISPLACEMENTS[self.displacement]() for _ in self.slices]
+        """A displacement for each slice, and the weights that combine them."""
+        slices = [DISPLACEMENTS[self.displacement]() for _ in self.slices]
         weights = np.append(np.full(len(self.slices), 1 / len(self.slices)), 0.0)
         if found:
             inside = np.concatenate([known for _, known in found])
-            for i, learned in enumerate(self._learned):
+            for i, learned in enumerate(slices):
                 learned.fit(_joined([sides[i] for sides, _ in found]), inside)
-            columns = np.concatenate([self._columns(sides) for sides, _ in found])
+            columns = np.concatenate([_columns(slices, sides) for sides, _ in found])
             weights = fit_logistic(columns, inside, weights)
-        self._combination = weights
-
-    def _columns(self, sides):
-        pairs = zip(self._learned, sides, strict=True)
-        return np.column_stack([learned.score(side) for learned, side in pairs])
+        return slices, weights
 
 
 class _Sides:
@@ -145,6 +158,11 @@ class _Sides:
             biases.append(function(z, rows)[0].astype("float64") - (found * flat).sum(axis=1))
             weights.append(found)
         return flat, np.stack(weights), np.stack(biases)
+
+
+def _columns(learned, sides):
+    """The score of each slice, `(n, slices)`."""
+    return np.column_stack([one.score(side) for one, side in zip(learned, sides, strict=True)])
 
 
 def _joined(sides):

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from gloro_tf.membership._logits import logits_model
 from gloro_tf.membership._one_by_one import OneByOne
 from gloro_tf.training import fit_many
 
@@ -44,6 +45,13 @@ class TrainingRecipe:
     private: Any = None
     fit: Callable | None = None
 
+    def __post_init__(self):
+        if self.fit is not None and self.private is not None:
+            raise ValueError(
+                "`private` must be None with a `fit` of one's own, which would not use it. "
+                f"Received: private={self.private!r}"
+            )
+
     def train(self, x, y, seed=0):
         """One model, a Keras model of its own."""
         return self.train_many(x, y, seeds=[seed])[0]
@@ -64,6 +72,7 @@ class TrainingRecipe:
         """
         build = build or self.build
         if self.fit is None:
+            _check_logits(build)
             names = "epochs", "batch_size", "optimizer", "loss", "jit_compile", "private"
             options = {name: getattr(self, name) for name in names}
             return fit_many(build, x, y, masks=masks, seeds=seeds, verbose=verbose, **options)
@@ -78,3 +87,13 @@ class TrainingRecipe:
             self.fit(models[-1], x[rows], y[rows])
             bar.update(i + 1)
         return OneByOne(models)
+
+
+def _check_logits(build):
+    """Refuses models of probabilities, which the loss here would take for logits."""
+    model = build()
+    if isinstance(model, keras.Model) and logits_model(model) is not model:
+        raise ValueError(
+            "`build` must return a model of logits. Received: one that ends in a softmax or sigmoid, "
+            "or a certified one. Leave the activation out, or train with a `fit` of your own."
+        )

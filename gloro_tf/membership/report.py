@@ -49,6 +49,24 @@ class AuditReport:
             for name in self.evaluations
         }
 
+    def achieved(self):
+        """`{name: (precision, called)}` at the calibrated thresholds, of all targets together.
+
+        The share of members among all who were called so, at the prior; NaN where nobody was. This
+        is what a calibrator can be held to: of a single target few are called, and their
+        share varies by chance.
+        """
+        pooled = {}
+        for name in self.evaluations:
+            fixed = [(run[name], run[name].calibrated) for run in (self.evaluations, *self.others)]
+            fixed = [(e, c) for e, c in fixed if c is not None]
+            if fixed:
+                called = sum(c.called for _, c in fixed)
+                true = sum(e.prior * c.recall for e, c in fixed)
+                false = sum((1 - e.prior) * (c.recall - c.advantage) for e, c in fixed)
+                pooled[name] = (true / (true + false) if called else np.nan, called)
+        return pooled
+
     def __str__(self):
         some = next(iter(self.evaluations.values()))
         lines = [
@@ -59,9 +77,14 @@ class AuditReport:
         lines += _aligned(self.table())
         if self.others:
             lines.append(f"Over {1 + len(self.others)} targets of this recipe, mean +- 95 %:")
-            rows = [["attack", "AUC", "advantage", "top 5 %"]]
+            rows = [
+                ["attack", "AUC", "advantage", "top 5 %", f"achieved, for {self.precision:.0%}"]
+            ]
+            achieved = self.achieved()
             for name, found in self.over_targets().items():
-                rows.append([name, *(f"{m:.3f} +- {h:.3f}" for m, h in found.values())])
+                precision, called = achieved.get(name, (np.nan, 0))
+                kept = f"{precision:.3f} of {called}" if called else ""
+                rows.append([name, *(f"{m:.3f} +- {h:.3f}" for m, h in found.values()), kept])
             lines += _aligned(rows)
         lines += [f"Note: {note}" for note in self.notes]
         return "\n".join(lines)

@@ -4,7 +4,7 @@ import numpy as np
 
 from gloro_tf.membership._checks import check_labels
 from gloro_tf.membership._logits import log_softmax, of_class
-from gloro_tf.membership._reference import Reference, check_inside, outside_mean
+from gloro_tf.membership._reference import Reference, check_inside, outside_mean, unseen
 
 
 class RMIA(Reference):
@@ -44,13 +44,7 @@ class RMIA(Reference):
                 f"`gamma` must be above 0 and `a` in [0, 1]. Received: gamma={gamma}, a={a}"
             )
         self.gamma, self.a, self.online = gamma, a, online
-        logits, others, y = self._both(*population)
-        if population_inside is not None:
-            inside = check_inside(population_inside, others[..., 0])
-            kept = ~inside.all(axis=0)
-            logits, others, y = logits[kept], others[:, kept], y[kept]
-            population_inside = inside[:, kept]
-        self._population = log_ratios(logits, others, y, population_inside, a)
+        self._population = log_ratios(*unseen(*self._both(*population), population_inside), a)
 
     def score(self, x, y, inside=None):
         """`(n,)` float64 scores in [0, 1]; larger means *member*. `inside` as for `LiRA`."""

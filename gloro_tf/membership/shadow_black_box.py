@@ -35,12 +35,14 @@ class ShadowBlackBox:
                 "`shadows` must have masks over the examples `x`. Received: "
                 f"{'none' if shadows.masks is None else shadows.masks.shape} for {len(x)} examples"
             )
-        outputs = shadows.predict(x)
-        y = check_labels(y, outputs.shape[-1], len(x))
-        features, inside = _vector(outputs), shadows.masks
+        return self.fit_logits(shadows.predict(x), y, shadows.masks)
+
+    def fit_logits(self, logits, y, inside):
+        """As `fit`, from logits `(k, n, classes)` and `(k, n)` bools, who was in the training."""
+        y, features = check_labels(y, logits.shape[-1], logits.shape[1]), _vector(logits)
         # All classes together decide where a class has no examples, and draw the others to them.
         common = fit_logistic(features.reshape(-1, features.shape[-1]), inside.ravel(), l2=self.l2)
-        self._weights = np.tile(common, (outputs.shape[-1], 1))
+        self._weights = np.tile(common, (logits.shape[-1], 1))
         for label in np.unique(y):
             own, known = features[:, y == label], inside[:, y == label].ravel()
             if known.any() and not known.all():

@@ -106,6 +106,31 @@ def balanced_masks(k, n, seed=0):
     return both
 
 
+def two_camps(k, n, size, seed=0):
+    """Models whose training data lie in one of two disjoint halves of the examples.
+
+    Those of one half can be attacked with those of the other as references, which saw neither
+    their members nor the rest of their half: as an attacker's references see nothing of the target's.
+
+    Returns:
+        `(masks, camps)`: `(k, n)` bools with `size` of each row True, and `(n,)` integers, which
+        half an example is in; model `i` trains on half `i % 2`.
+    """
+    if k < 2:
+        raise ValueError(f"`k` must be at least 2 models, one for each half. Received: k={k}")
+    if not 1 <= size < n // 2:
+        raise ValueError(
+            f"`size` must be at least 1 and less than half of the {n} examples. Received: "
+            f"size={size}"
+        )
+    rng = np.random.default_rng(seed)
+    camps = rng.permutation(n) % 2
+    masks = np.zeros((k, n), bool)
+    for i, row in enumerate(masks):
+        row[rng.permutation(np.flatnonzero(camps == i % 2))[:size]] = True
+    return masks, camps
+
+
 def three_parts(n, size, seed=0):
     """Three disjoint random subsets of one size of `n`, `(3, n)` bools."""
     if 3 * size > n:

@@ -1,0 +1,101 @@
+"""What a calibrator is fitted on must come from the game that it is used in."""
+
+import keras
+import numpy as np
+import pytest
+
+from gloro_tf import membership
+from gloro_tf.membership import Calibrator, LossThreshold, two_camps
+from gloro_tf.membership._suite import Suite
+
+
+@pytest.fixture(scope="module")
+def suite(case):
+    suite = Suite(case.recipe, case.x, case.y, case.split, 6, 4, 2, (), seed=3)
+    suite.names = set(suite.attacks(case.model))
+    return suite
+
+
+def test_two_camps_share_no_example():
+    masks, camps = two_camps(5, 41, 12, seed=1)
+    assert (masks.sum(axis=1) == 12).all() and set(camps) == {0, 1}
+    for i, mask in enumerate(masks):
+        assert (camps[mask] == i % 2).all()
+    assert not (masks[0::2].any(axis=0) & masks[1::2].any(axis=0)).any()
+    for k, size in ((1, 5), (4, 20), (4, 0)):
+        with pytest.raises(ValueError, match="must be at least"):
+            two_camps(k, 41, size)
+
+
+def test_references_of_a_shadow_saw_none_of_its_candidates(suite, monkeypatch):
+    """As the references of the target: by the logits that each attack was given."""
+    seen = []
+    monkeypatch.setattr(
+        "gloro_tf.membership._suite._offline",
+        lambda own, others, y, strangers: seen.append((own, others, y, strangers)) or {},
+    )
+    suite._shadow_scores()
+    x, labels = suite.pool
+    logits, masks = suite.apart.predict(x), suite.apart.masks
+    assert len(seen) == 6
+    for i, (own, others, y, strangers) in enumerate(seen):
+        half = suite.camps == i % 2
+        np.testing.assert_array_equal(own, logits[i, half])
+        np.testing.assert_array_equal(y, labels[half])
+        references = [j for j in range(6) if j % 2 != i % 2]
+        np.testing.assert_array_equal(others, logits[references][:, half])
+        assert not masks[references][:, half].any() and masks[i, half].sum() == suite.size
+        # Nor are strangers members of the shadow, or seen by all that they are compared with.
+        assert not masks[i, ~half].any()
+        assert len(strangers[2]) == (~masks[references][:, ~half].all(axis=0)).sum()
+
+
+def test_every_attack_of_an_audit_but_the_naive_one_is_calibrated(suite):
+    calibrators = suite.calibrators(0.75, 0.95, 0.5)
+    assert suite.names - set(calibrators) == {"naive"}
+    points = {name: sum(len(s) for s, _ in parts) for name, parts in suite._shadow_scores().items()}
+    assert points["bayes-wb"] == points["bayes-wb, matched"] == 6 * 160
+    assert points["general-wb"] == calibrators["general-wb"].count == 2 * 2 * suite.size
+
+
+def test_general_wb_is_calibrated_on_shadows_it_did_not_learn_from(suite, monkeypatch):
+    attack, learned = suite.general, []
+    monkeypatch.setattr(attack, "_learn", lambda found: learned.append(found) or ([], np.zeros(1)))
+    monkeypatch.setattr("gloro_tf.membership.general_wb._columns", lambda *_: np.zeros((4, 0)))
+    attack.held_out()
+    for number, found in enumerate(learned):
+        assert all(one is not attack._found[number] for one in found)
+        assert len(found) == len(attack._found) - 1
+
+
+def test_scores_of_shadows_are_as_those_of_targets(case):
+    """Had references seen a part of what they judge, the bayes-wb scores would be shifted."""
+    linear = membership.TrainingRecipe(
+        lambda: keras.Sequential([keras.Input((20,)), keras.layers.Dense(3)]),
+        epochs=40,
+        batch_size=80,
+        optimizer=keras.optimizers.Adam(0.05),
+        jit_compile=False,
+    )
+    shadow, target = [], []
+    for seed in range(4):
+        split = case.split.redraw(seed)
+        suite = Suite(linear, case.x, case.y, split, 8, 2, 0, (), seed)
+        model = linear.train(case.x[split.members], case.y[split.members], seed=50 + seed)
+        target.append(suite.attacks(model)["bayes-wb"])
+        shadow += suite._shadow_scores()["bayes-wb"]
+    values, inside = (np.concatenate(part) for part in zip(*shadow, strict=True))
+    found, known = np.concatenate(target), np.tile(split.is_member, 4)
+    for member in (True, False):
+        ours, theirs = values[inside == member], found[known == member]
+        error = np.hypot(ours.std() / 12, theirs.std() / 12)  # about 12 * 12 points of their own
+        assert abs(ours.mean() - theirs.mean()) < 3 * error
+
+
+def test_a_calibrator_is_for_the_scores_it_saw(case):
+    scores = LossThreshold(case.model).score(*case.judged)
+    with pytest.raises(ValueError, match="NaN"):
+        Calibrator(0.75).fit(np.full(160, np.nan), case.split.is_member)
+    calibrator = Calibrator(0.51, min_count=1).fit(scores, case.split.is_member)
+    with pytest.raises(ValueError, match="NaN"):
+        calibrator.predict(np.full(3, np.nan))
