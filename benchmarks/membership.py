@@ -1,18 +1,19 @@
-"""Membership inference: attacks side by side, private training, certified against plain training.
+"""Membership inference: attacks side by side, and private training.
 
-    PYTHONPATH=. python benchmarks/membership.py --part=attacks [--art_python=PYTHON]
+    PYTHONPATH=. python benchmarks/membership.py --standardise      # pip install "gloro_tf[art]"
     PYTHONPATH=. python benchmarks/membership.py --part=privacy
-    PYTHONPATH=. python benchmarks/membership.py --part=certified [--dataset=mnist --data_dir=...]
 
-`attacks`: an overfit digits MLP (64-64-10, 359 training images, 300 full-batch steps of Adam). ART
-runs in its own interpreter. `privacy`: DP-SGD on the same. `certified`: a `GloroModel` against the
-same network trained plainly until it is no more accurate on strangers.
+`attacks`: an overfit digits MLP (64-64-10, 359 training images, 300 full-batch steps of Adam), by
+default on pixels in [0, 1]. ART's attacks take part where it is installed, here or in the interpreter
+that `--art_python` names. `privacy`: DP-SGD on the same.
 """
 
 import argparse
+import importlib.util
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -32,26 +33,29 @@ ADAM = keras.optimizers.Adam(0.01)
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--part", choices=("attacks", "privacy", "certified"), default="attacks")
+    parser.add_argument("--part", choices=("attacks", "privacy"), default="attacks")
     parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first split")
     parser.add_argument("--rounds", type=int, default=4, help="of general-wb; 0 leaves it out")
     parser.add_argument("--standardise", action="store_true", help="inputs, by the attacker's part")
     parser.add_argument("--art_python", default="", help="an interpreter with ART 1.20.1")
-    parser.add_argument("--dataset", default="digits")
-    parser.add_argument("--data_dir", default=None)
-    parser.add_argument("--members", type=int, default=MEMBERS)
-    parser.add_argument("--proxies", type=int, default=4, help="of `certified`")
-    parser.add_argument("--epsilon", type=float, default=0.3, help="radius to certify")
+    parser.add_argument("--precision", type=float, default=0.75, help="to calibrate for")
     parser.add_argument("--plot", default="", help="where to save the curve of `privacy`")
     return parser.parse_args()
 
 
-def all_images(name, data_dir, limit=None):
-    data = gloro_tf.data.load(name, data_dir=data_dir)
+def all_images():
+    data = gloro_tf.data.load("digits")
     x = gloro_tf.data.to_float(np.concatenate([data.x_train, data.x_test]))
     y = np.concatenate([data.y_train, data.y_test])
-    chosen = np.random.default_rng(0).permutation(len(x))[:limit]
+    chosen = np.random.default_rng(0).permutation(len(x))
     return x[chosen], y[chosen]
+
+
+def standardised(x, rows):
+    """By the attacker's images; the members' own mean would leak by itself."""
+    spread = x[rows].std(axis=0)
+    return (x - x[rows].mean(axis=0)) / np.where(spread > 0, spread, 1)
 
 
 def mlp():
@@ -79,30 +83,30 @@ def art_scores(python, suite, model):
 def attacks(args):
     from gloro_tf.membership._suite import Suite
 
-    images, y = all_images("digits", None)
+    images, y = all_images()
     recipe = membership.TrainingRecipe(mlp, epochs=300, batch_size=10_000, optimizer=ADAM)
+    art = args.art_python or (sys.executable if importlib.util.find_spec("art") else "")
+    if not art:
+        print('ART is left out: pip install "gloro_tf[art]", or name an interpreter that has it.')
     rows, gaps = {}, []
-    for seed in range(args.splits):
+    for seed in range(args.first, args.first + args.splits):
         split = membership.MembershipSplit(len(y), members=MEMBERS, nonmembers=MEMBERS, seed=seed)
-        x, known = images, images[split.attacker]
-        if args.standardise:
-            x = (x - known.mean(axis=0)) / (known.std(axis=0) + 1e-6)
+        x = standardised(images, split.attacker) if args.standardise else images
         model = recipe.train(x[split.members], y[split.members], seed=100 + seed)
-        suite = Suite(recipe, x, y, split, 16, 32, args.rounds, (1,), seed)
+        suite = Suite(recipe, x, y, split, 16, 32, args.rounds, (1,) if args.rounds else (), seed)
         scores = suite.attacks(model)
-        if args.art_python:
-            scores |= art_scores(args.art_python, suite, model)
+        if art:
+            scores |= art_scores(art, suite, model)
         gaps.append(suite.accuracies(model))
-        calibrators = suite.calibrators(0.75, 0.95, 0.5)
+        calibrators = suite.calibrators(args.precision, 0.95, 0.5)
         for name, values in scores.items():
-            found = membership.evaluate(
-                values, split.is_member, calibrator=calibrators.get(name), fpr=()
-            )
+            calibrator = calibrators.get(name)
+            found = membership.evaluate(values, split.is_member, calibrator=calibrator, fpr=())
             fixed = found.calibrated
             hits = (np.nan, 0) if fixed is None else (fixed.precision * fixed.called, fixed.called)
             figures = found.auc, found.advantage, found.top_precision, *hits
             rows.setdefault(name, []).append(figures)
-        print(f"target {seed + 1} of {args.splits}", flush=True)
+        print(f"target {seed - args.first + 1} of {args.splits}", flush=True)
     table = []
     for name, values in rows.items():
         values = np.array(values)
@@ -112,21 +116,22 @@ def attacks(args):
         table.append([name, *(f"{m:.3f} +- {h:.3f}" for m, h in pairs), achieved])
     train, test = np.mean(gaps, axis=0)
     timing.print_table(
-        f"Overfit digits MLP, {args.splits} targets, mean and 95 % interval; accuracy {train:.3f} in "
+        f"Overfit digits MLP, {'standardised' if args.standardise else 'raw'} pixels, {args.splits} "
+        f"targets from seed {args.first}, mean and 95 % interval; accuracy {train:.3f} in "
         f"training, {test:.3f} in test, gap {train - test:.3f}",
         [
             "attack",
             "AUC",
             "advantage (best threshold)",
             "precision, top 5 %",
-            "calibrated for 0.75",
+            f"achieved, for {args.precision:g}",
         ],
         table,
     )
 
 
 def privacy(args):
-    x, y = all_images("digits", None)
+    x, y = all_images()
     sampling, epochs, size = 60 / MEMBERS, 30, 60
     steps, rows, drawn = epochs * -(-MEMBERS // size), [], {"bayes-wb": [], "LiRA, offline": []}
     for epsilon in (*EPSILONS, np.inf):
@@ -178,60 +183,10 @@ def _held_out(scores, inside, seed):
     return curves.advantage(scores[~half], inside[~half], at[np.argmax(tpr - fpr)])
 
 
-def certified(args):
-    x, y = all_images(args.dataset, args.data_dir, 6 * args.members)
-    shape = x.shape[1:]
-
-    def net():
-        return gloro_tf.models.ConvNet((((8, 3, 1), (8, 4, 2)), (32,)), shape, 10)
-
-    def plain(epochs):
-        def fit(model, images, labels):
-            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-            model.compile(keras.optimizers.Adam(5e-3), loss)
-            model.fit(images, labels, batch_size=64, epochs=epochs, verbose=0)
-
-        return membership.TrainingRecipe(net, fit=fit)
-
-    def certify(model, images, labels):
-        model.compile(keras.optimizers.Adam(5e-3), loss="crossentropy")
-        model.fit(images, labels, batch_size=64, epochs=30, verbose=0)
-
-    def gloro():
-        return gloro_tf.GloroModel(model=net(), epsilon=args.epsilon)
-
-    recipes = {"certified, 30 epochs": membership.TrainingRecipe(gloro, fit=certify)}
-    recipes |= {f"plain, {epochs} epochs": plain(epochs) for epochs in (3, 30)}
-    table = []
-    for name, recipe in recipes.items():
-        found = [_leak(recipe, x, y, args, seed) for seed in range(args.splits)]
-        pairs = [membership.interval_over_targets(column) for column in np.transpose(found)]
-        table.append([name, *(f"{m:.3f} +- {h:.3f}" for m, h in pairs)])
-    timing.print_table(
-        f"{args.dataset}, {args.members} members, {args.splits} targets, {args.proxies} proxies each",
-        ["training", "training accuracy", "test accuracy", "AUC, loss", "AUC, bayes-wb"]
-        + ["AUC, LiRA offline"],
-        table,
-    )
-
-
-def _leak(recipe, x, y, args, seed):
-    size = args.members
-    split = membership.MembershipSplit(len(x), members=size, nonmembers=size, seed=seed)
-    model = recipe.train(x[split.members], y[split.members], seed=100 + seed)
-    pool, judged = ((x[r], y[r]) for r in (split.attacker, split.candidates))
-    proxies = membership.fit_proxies(recipe, *pool, args.proxies, size, seed=seed)
-    right = membership.Naive(model).score(*judged)
-    attack = membership.LossThreshold(model), membership.BayesWB(model, proxies)
-    attack += (membership.LiRA(model, proxies),)
-    areas = [curves.auc(a.score(*judged), split.is_member)[0] for a in attack]
-    return [right[split.is_member].mean(), right[~split.is_member].mean(), *areas]
-
-
 def main():
     args = parse()
     timing.print_machine("keras")
-    {"attacks": attacks, "privacy": privacy, "certified": certified}[args.part](args)
+    {"attacks": attacks, "privacy": privacy}[args.part](args)
 
 
 if __name__ == "__main__":
