@@ -1,5 +1,10 @@
 """What the attacks share that compare the target with reference models."""
 
+from __future__ import annotations
+
+from typing import Any
+
+import keras
 import numpy as np
 
 from gloro_tf.membership._checks import check_labels
@@ -16,7 +21,7 @@ class Reference:
         references: `References` without a slice, or what they are made of.
     """
 
-    def __init__(self, target, references):
+    def __init__(self, target: keras.Model, references: Any) -> None:
         self.target, self.references = target, as_references(references)
         if self.references.slice is not None:
             raise ValueError(

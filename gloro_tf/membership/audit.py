@@ -1,7 +1,12 @@
 """One call that tells whether a model leaks its training data."""
 
-import importlib.util
+from __future__ import annotations
 
+import importlib.util
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import keras
 import numpy as np
 
 from gloro_tf.membership._checks import check_labels, check_probability
@@ -9,26 +14,31 @@ from gloro_tf.membership._logits import logits_model
 from gloro_tf.membership._suite import Suite
 from gloro_tf.membership.evaluate import evaluate
 from gloro_tf.membership.report import AuditReport
+from gloro_tf.types import ArrayLike, PathLike
+
+if TYPE_CHECKING:
+    from gloro_tf.membership.recipe import TrainingRecipe
+    from gloro_tf.membership.split import MembershipSplit
 
 
 def audit(
-    model,
-    recipe,
-    data,
+    model: keras.Model,
+    recipe: TrainingRecipe,
+    data: tuple[ArrayLike, ArrayLike, MembershipSplit],
     *,
-    proxies=16,
-    shadows=32,
-    slices=(),
-    rounds=0,
-    targets=1,
-    precision=0.9,
-    confidence=0.95,
-    prior=0.5,
-    fpr=(0.01, 0.001),
-    path="membership_audit",
-    seed=0,
-    verbose=1,
-):
+    proxies: int = 16,
+    shadows: int = 32,
+    slices: Sequence[Any] = (),
+    rounds: int = 0,
+    targets: int = 1,
+    precision: float = 0.9,
+    confidence: float = 0.95,
+    prior: float = 0.5,
+    fpr: Sequence[float] = (0.01, 0.001),
+    path: PathLike | None = "membership_audit",
+    seed: int = 0,
+    verbose: int = 1,
+) -> AuditReport:
     """Attacks a model in every way the package has, prints the table and saves the plots.
 
     To be run before a model is released. Reference models are trained with the recipe on the

@@ -1,8 +1,13 @@
 """The two attacks that need no reference model."""
 
+from __future__ import annotations
+
+import keras
+
 from gloro_tf.membership._checks import check_labels
 from gloro_tf.membership._logits import log_softmax, of_class, two_columns
 from gloro_tf.membership.slices import Cut
+from gloro_tf.types import Array, ArrayLike
 
 
 def naive_scores(logits, y):
@@ -22,10 +27,10 @@ class _TargetOnly:
         target: a Keras classifier.
     """
 
-    def __init__(self, target):
+    def __init__(self, target: keras.Model) -> None:
         self._cut = Cut(target)
 
-    def score(self, x, y):
+    def score(self, x: ArrayLike, y: ArrayLike) -> Array:
         """`(n,)` float64 scores; larger means *member*."""
         logits = two_columns(self._cut.logits(x))
         return self._scores(logits, check_labels(y, logits.shape[-1], len(logits)))

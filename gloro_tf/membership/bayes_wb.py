@@ -1,13 +1,20 @@
 """The white-box attack that compares how target and proxies use features."""
 
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import keras
+
 from gloro_tf.membership._checks import check_labels
 from gloro_tf.membership._logistic import sigmoid
 from gloro_tf.membership._logits import centred, log_odds, log_softmax, of_class
 from gloro_tf.membership._matching import fit_matching, unmatched
 from gloro_tf.membership._reference import compared, outside_mean, unseen
-from gloro_tf.membership.evidence import Difference, find_evidence
+from gloro_tf.membership.evidence import Difference, Evidence, find_evidence
 from gloro_tf.membership.references import as_references
 from gloro_tf.membership.slices import Cut
+from gloro_tf.types import Array, ArrayLike
 
 FORMS = {
     "logit": lambda logits, y: of_class(centred(logits), y),
@@ -61,13 +68,13 @@ class BayesWB:
 
     def __init__(
         self,
-        target,
-        proxies,
-        slice=None,
-        score="logit",
+        target: keras.Model,
+        proxies: Any,
+        slice: Any = None,
+        score: Literal["logit", "logprob"] = "logit",
         population=None,
         population_inside=None,
-    ):
+    ) -> None:
         if score not in FORMS:
             raise ValueError(f"`score` must be one of {tuple(FORMS)}. Received: score={score!r}")
         self.proxies, self.form = as_references(proxies), score
@@ -87,7 +94,7 @@ class BayesWB:
         elif population_inside is not None:
             raise ValueError("`population_inside` must come with a `population`. Received: None")
 
-    def score(self, x, y, inside=None):
+    def score(self, x: ArrayLike, y: ArrayLike, inside: ArrayLike | None = None) -> Array:
         """Log-odds of membership, `(n,)` float64; larger means *member*.
 
         Args:
@@ -97,11 +104,18 @@ class BayesWB:
         """
         return bayes_scores(*self._both(x, y), inside, self.form, self._matching)
 
-    def confidence(self, x, y):
+    def confidence(self, x: ArrayLike, y: ArrayLike) -> Array:
         """The probability of membership `(n,)` under the model of the attack, at even odds."""
         return sigmoid(self.score(x, y))
 
-    def evidence(self, x, y, doi="point", n=50, baseline=0.0):
+    def evidence(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        doi: Literal["point", "line"] = "point",
+        n: int = 50,
+        baseline: ArrayLike = 0.0,
+    ) -> Evidence:
         """The score as a sum over the features at the slice.
 
         Args:

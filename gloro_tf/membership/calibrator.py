@@ -1,9 +1,14 @@
 """A threshold that keeps a requested precision, or an admission that none does."""
 
+from __future__ import annotations
+
+from typing import Self
+
 import numpy as np
 
 from gloro_tf.membership._binomial import at_least, clopper_pearson
 from gloro_tf.membership._checks import check_probability, check_scores
+from gloro_tf.types import Array, ArrayLike
 
 
 class Calibrator:
@@ -48,7 +53,13 @@ class Calibrator:
         Fredrikson, Stolen Memories](https://arxiv.org/abs/1906.11798).
     """
 
-    def __init__(self, precision=0.9, confidence=0.95, prior=0.5, min_count=20):
+    def __init__(
+        self,
+        precision: float = 0.9,
+        confidence: float = 0.95,
+        prior: float = 0.5,
+        min_count: int = 20,
+    ) -> None:
         check_probability(precision=precision, confidence=confidence, prior=prior)
         if not isinstance(min_count, int) or min_count < 1:
             raise ValueError(f"`min_count` must be an integer above 0. Received: {min_count!r}")
@@ -61,7 +72,7 @@ class Calibrator:
             f"prior={self.prior}, min_count={self.min_count})"
         )
 
-    def fit(self, scores, is_member):
+    def fit(self, scores: ArrayLike, is_member: ArrayLike) -> Self:
         """Chooses the threshold from `(n,)` calibration scores and bools; returns itself."""
         scores, is_member = check_scores(scores, is_member)
         self.count = len(scores)
@@ -84,7 +95,7 @@ class Calibrator:
         return self
 
     @property
-    def bound(self):
+    def bound(self) -> float:
         """The lower bound on the precision at the threshold; NaN where it abstains."""
         hits, called, odds = self._decision
         if self.abstains:
@@ -92,7 +103,7 @@ class Calibrator:
         lower = clopper_pearson(hits, called, self.confidence)[0][0]
         return float(_shift(lower, 1 / odds))
 
-    def predict(self, scores):
+    def predict(self, scores: ArrayLike) -> Array:
         """`(n,)` bools: who is called a member."""
         if not hasattr(self, "threshold"):
             raise ValueError("`predict` must come after `fit`. Received: a calibrator not fitted")

@@ -1,14 +1,17 @@
 """What a threshold on scores gives: ROC, AUC, advantage, precision and recall."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
 
 from gloro_tf.membership._checks import check_probability, check_scores
 from gloro_tf.membership.calibrator import counts_above
+from gloro_tf.types import Array, ArrayLike
 
 
-def roc(scores, is_member):
+def roc(scores: ArrayLike, is_member: ArrayLike) -> tuple[Array, Array, Array]:
     """`(false positive rate, true positive rate, threshold)`, from nobody to everybody.
 
     Args:
@@ -25,7 +28,7 @@ def roc(scores, is_member):
     return tuple(np.append(s, v) for s, v in ((0.0, fpr), (0.0, tpr), (np.inf, at)))
 
 
-def auc(scores, is_member):
+def auc(scores: ArrayLike, is_member: ArrayLike) -> tuple[float, float]:
     """`(area under the ROC curve, standard error)`; ties count one half.
 
     The error is DeLong's: the placements of members among non-members and the reverse.
@@ -44,7 +47,7 @@ def _placements(values, others):
     return (sides[0] + sides[1]) / (2 * len(others))
 
 
-def advantage(scores, is_member, threshold=None):
+def advantage(scores: ArrayLike, is_member: ArrayLike, threshold: float | None = None) -> float:
     """True minus false positive rate at a threshold, or the largest over all thresholds.
 
     The largest is an oracle's: it looks at the memberships, and is above 0 by chance alone.
@@ -57,7 +60,7 @@ def advantage(scores, is_member, threshold=None):
     return float(called[is_member].mean() - called[~is_member].mean())
 
 
-def tpr_at_fpr(scores, is_member, fpr):
+def tpr_at_fpr(scores: ArrayLike, is_member: ArrayLike, fpr: float) -> float:
     """The true positive rate at the largest false positive rate of at most `fpr`.
 
     Raises:
@@ -75,7 +78,9 @@ def tpr_at_fpr(scores, is_member, fpr):
     return float(tpr[rates <= fpr + 1e-12].max())
 
 
-def precision_recall(scores, is_member, prior=0.5):
+def precision_recall(
+    scores: ArrayLike, is_member: ArrayLike, prior: float = 0.5
+) -> tuple[Array, Array, Array]:
     """`(threshold, precision, recall)` for each threshold, from the strictest.
 
     The precision is `prior TPR / (prior TPR + (1 - prior) FPR)`.
@@ -85,7 +90,7 @@ def precision_recall(scores, is_member, prior=0.5):
     return at, prior * tpr / (prior * tpr + (1 - prior) * fpr), tpr
 
 
-def top_precision(scores, is_member, share=0.05):
+def top_precision(scores: ArrayLike, is_member: ArrayLike, share: float = 0.05) -> float:
     """The share of members among the `share` of the highest scores; ties by their average."""
     scores, is_member = check_scores(scores, is_member)
     count = max(1, round(share * len(scores)))

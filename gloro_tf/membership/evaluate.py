@@ -1,13 +1,21 @@
 """How well an attack tells members from non-members, with its uncertainty."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gloro_tf.membership import curves
 from gloro_tf.membership._binomial import clopper_pearson, incomplete_beta
 from gloro_tf.membership._checks import check_probability, check_scores
+from gloro_tf.types import Array, ArrayLike
+
+if TYPE_CHECKING:
+    from gloro_tf.membership.calibrator import Calibrator
 
 Z95 = 1.959964
 
@@ -45,16 +53,16 @@ class Evaluation:
     is_member: np.ndarray = dataclasses.field(repr=False)
 
     @property
-    def gap(self):
+    def gap(self) -> float | None:
         """Training minus test accuracy, or None."""
         known = self.train_accuracy is not None and self.test_accuracy is not None
         return self.train_accuracy - self.test_accuracy if known else None
 
-    def roc(self):
+    def roc(self) -> tuple[Array, Array, Array]:
         """As `curves.roc`."""
         return curves.roc(self.scores, self.is_member)
 
-    def calibration_curve(self):
+    def calibration_curve(self) -> tuple[Array, Array, Array]:
         """`(threshold, precision, recall)` as the threshold falls, for this prior."""
         return curves.precision_recall(self.scores, self.is_member, self.prior)
 
@@ -83,16 +91,16 @@ class CalibratedResult:
 
 
 def evaluate(
-    scores,
-    is_member,
+    scores: ArrayLike,
+    is_member: ArrayLike,
     *,
-    fpr=(0.01, 0.001),
-    prior=0.5,
-    calibrator=None,
-    threshold=None,
-    train_accuracy=None,
-    test_accuracy=None,
-):
+    fpr: Sequence[float] = (0.01, 0.001),
+    prior: float = 0.5,
+    calibrator: Calibrator | None = None,
+    threshold: float | None = None,
+    train_accuracy: float | None = None,
+    test_accuracy: float | None = None,
+) -> Evaluation:
     """Measures an attack.
 
     Args:
@@ -138,7 +146,7 @@ def evaluate(
     )
 
 
-def interval_over_targets(values, confidence=0.95):
+def interval_over_targets(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
     """`(mean, half width)` of a figure over several independent targets, by Student's t."""
     values = np.asarray(values, "float64")
     if len(values) < 2:

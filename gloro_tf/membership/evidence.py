@@ -1,11 +1,14 @@
 """Which features the evidence of membership comes from."""
 
+from __future__ import annotations
+
 import dataclasses
 
 import numpy as np
 from keras import ops
 
 from gloro_tf.ops import gradient_function, input_dtype
+from gloro_tf.types import Array
 
 DOIS = ("point", "line")
 
@@ -28,10 +31,10 @@ class Evidence:
     gap: np.ndarray
 
     @property
-    def score(self):
+    def score(self) -> Array:
         return self.terms.reshape(len(self.terms), -1).sum(axis=1) + self.bias
 
-    def top(self, k=5):
+    def top(self, k: int = 5) -> Array:
         """The positions of the `k` features with the largest terms, `(n, k)`, in flat order."""
         flat = self.terms.reshape(len(self.terms), -1)
         return np.argsort(-flat, axis=1)[:, :k]

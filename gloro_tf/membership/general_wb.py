@@ -1,5 +1,10 @@
 """The white-box attack whose displacement is learned, over several slices."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self
+
 import keras
 import numpy as np
 
@@ -11,6 +16,10 @@ from gloro_tf.membership.references import fit_proxies
 from gloro_tf.membership.slices import Cut
 from gloro_tf.membership.split import three_parts
 from gloro_tf.ops import gradient_function
+from gloro_tf.types import Array, ArrayLike
+
+if TYPE_CHECKING:
+    from gloro_tf.membership.recipe import TrainingRecipe
 
 
 class GeneralWB:
@@ -45,7 +54,15 @@ class GeneralWB:
         and its beginning are this package's.
     """
 
-    def __init__(self, target, slices=(None,), rounds=8, displacement="linear", proxies=4, seed=0):
+    def __init__(
+        self,
+        target: keras.Model,
+        slices: Sequence[Any] = (None,),
+        rounds: int = 8,
+        displacement: Literal["linear", "mlp"] = "linear",
+        proxies: int = 4,
+        seed: int = 0,
+    ) -> None:
         if displacement not in DISPLACEMENTS:
             raise ValueError(
                 f"`displacement` must be one of {tuple(DISPLACEMENTS)}. Received: "
@@ -62,7 +79,14 @@ class GeneralWB:
             raise ValueError("`slices` must name at least one slice; [None] is the input.")
         self.displacement = displacement
 
-    def fit(self, recipe, x, y, size=None, verbose=0):
+    def fit(
+        self,
+        recipe: TrainingRecipe,
+        x: ArrayLike,
+        y: ArrayLike,
+        size: int | None = None,
+        verbose: int = 0,
+    ) -> Self:
         """Trains proxies and shadows on the attacker's examples, and learns; returns itself.
 
         Args:
@@ -94,7 +118,7 @@ class GeneralWB:
         bar.update(len(parts) + 1)
         return self
 
-    def score(self, x, y):
+    def score(self, x: ArrayLike, y: ArrayLike) -> Array:
         """Log-odds of membership, `(n,)` float64; larger means *member*."""
         if not hasattr(self, "_sides"):
             raise ValueError("`score` must come after `fit`. Received: an attack not fitted")

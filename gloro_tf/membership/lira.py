@@ -1,9 +1,15 @@
 """The likelihood ratio attack, offline and online."""
 
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import keras
 import numpy as np
 
 from gloro_tf.membership._logits import log_odds
 from gloro_tf.membership._reference import Reference, check_inside
+from gloro_tf.types import Array, ArrayLike
 
 FEW = 64
 TINY = 1e-30
@@ -28,14 +34,21 @@ class LiRA(Reference):
         https://arxiv.org/abs/2112.03570).
     """
 
-    def __init__(self, target, references, online=False, pooled=None, center="median"):
+    def __init__(
+        self,
+        target: keras.Model,
+        references: Any,
+        online: bool = False,
+        pooled: bool | None = None,
+        center: Literal["median", "mean"] = "median",
+    ) -> None:
         super().__init__(target, references)
         if center not in ("median", "mean"):
             raise ValueError(f"`center` must be 'median' or 'mean'. Received: center={center!r}")
         self.online, self.center = online, center
         self.pooled = len(self.references) < FEW if pooled is None else pooled
 
-    def score(self, x, y, inside=None):
+    def score(self, x: ArrayLike, y: ArrayLike, inside: ArrayLike | None = None) -> Array:
         """`(n,)` float64 scores; larger means *member*.
 
         Args:

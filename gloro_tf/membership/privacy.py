@@ -1,16 +1,23 @@
 """What differential privacy promises against any membership attack."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from gloro_tf.membership._checks import check_probability
+from gloro_tf.types import ArrayLike
+
+if TYPE_CHECKING:
+    from gloro_tf.membership.recipe import TrainingRecipe
 
 RELATIONS = {"add_or_remove": "ADD_OR_REMOVE_ONE", "replace": "REPLACE_ONE"}
 
 
-def advantage_bound(epsilon, delta=0.0):
+def advantage_bound(epsilon: ArrayLike, delta: ArrayLike = 0.0) -> Any:
     """The most that true minus false positive rate can be, of any attack; broadcasts.
 
     `(e^epsilon - 1 + 2 delta) / (e^epsilon + 1)`, for training data that differ as the privacy
@@ -52,7 +59,12 @@ class Guarantee:
     tightest: float
 
 
-def guarantee(recipe, examples, delta=None, neighbours="replace"):
+def guarantee(
+    recipe: TrainingRecipe,
+    examples: int,
+    delta: float | None = None,
+    neighbours: Literal["replace", "add_or_remove"] = "replace",
+) -> Guarantee:
     """The privacy of a `TrainingRecipe` that has a `private` part, on so many examples.
 
     The attack's game takes a member of the training set, or a stranger in whose place another was
@@ -83,7 +95,13 @@ def guarantee(recipe, examples, delta=None, neighbours="replace"):
     return account(recipe.private.noise_multiplier, size / examples, steps, delta, neighbours)
 
 
-def account(noise_multiplier, sampling, steps, delta, neighbours="replace"):
+def account(
+    noise_multiplier: float,
+    sampling: float,
+    steps: int,
+    delta: float,
+    neighbours: Literal["replace", "add_or_remove"] = "replace",
+) -> Guarantee:
     """As `guarantee`, from the noise, the probability that a step takes an example, and steps."""
     if noise_multiplier <= 0:
         return Guarantee(math.inf, delta, 1.0, 1.0)
@@ -93,7 +111,13 @@ def account(noise_multiplier, sampling, steps, delta, neighbours="replace"):
     return Guarantee(epsilon, delta, float(advantage_bound(epsilon, delta)), min(1.0, tightest))
 
 
-def noise_for(epsilon, sampling, steps, delta, neighbours="replace"):
+def noise_for(
+    epsilon: float,
+    sampling: float,
+    steps: int,
+    delta: float,
+    neighbours: Literal["replace", "add_or_remove"] = "replace",
+) -> float:
     """The least noise multiplier, to 1 %, whose training is `(epsilon, delta)`-private."""
     if not epsilon > 0:
         raise ValueError(f"`epsilon` must be above 0. Received: epsilon={epsilon}")

@@ -1,5 +1,7 @@
 """How a target is trained, so that proxies and shadows can be trained the same way."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +11,7 @@ import keras
 from gloro_tf.membership._logits import logits_model
 from gloro_tf.membership._one_by_one import OneByOne
 from gloro_tf.training import fit_many
+from gloro_tf.types import ArrayLike, Builder
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,11 +55,20 @@ class TrainingRecipe:
                 f"Received: private={self.private!r}"
             )
 
-    def train(self, x, y, seed=0):
+    def train(self, x: ArrayLike, y: ArrayLike, seed: int = 0) -> keras.Model:
         """One model, a Keras model of its own."""
         return self.train_many(x, y, seeds=[seed])[0]
 
-    def train_many(self, x, y, *, masks=None, seeds=None, build=None, verbose=0):
+    def train_many(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        masks: ArrayLike | None = None,
+        seeds: ArrayLike | None = None,
+        build: Builder | None = None,
+        verbose: int = 0,
+    ) -> Any:
         """Models that differ by their seeds and by the examples they see.
 
         Args:

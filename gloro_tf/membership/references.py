@@ -1,5 +1,9 @@
 """Reference models of the attacker, and who was in their training data."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import keras
 import numpy as np
 
@@ -7,6 +11,10 @@ from gloro_tf.membership._logits import two_columns
 from gloro_tf.membership._one_by_one import OneByOne
 from gloro_tf.membership.slices import Cut
 from gloro_tf.membership.split import random_masks
+from gloro_tf.types import Array, ArrayLike
+
+if TYPE_CHECKING:
+    from gloro_tf.membership.recipe import TrainingRecipe
 
 
 class References:
@@ -23,7 +31,7 @@ class References:
         slice: position of the layer at which they join the target, or None.
     """
 
-    def __init__(self, models, masks=None, cut=None):
+    def __init__(self, models: Any, masks: ArrayLike | None = None, cut: Cut | None = None) -> None:
         if isinstance(models, keras.Model):
             models = [models]
         self.models = models if hasattr(models, "predict") else OneByOne(models)
@@ -36,7 +44,7 @@ class References:
             )
 
     @property
-    def slice(self):
+    def slice(self) -> int | None:
         """The position of the layer they join the target at, or None."""
         return None if self.cut is None else self.cut.layer
 
@@ -46,25 +54,25 @@ class References:
     def __getitem__(self, index):
         return self.models[index]
 
-    def predict(self, x):
+    def predict(self, x: ArrayLike) -> Array:
         """Logits `(k, n, classes)`, float64."""
         x = np.asarray(x) if self.cut is None else self.cut.features(x)
         return two_columns(self.models.predict(x))
 
 
 def fit_proxies(
-    recipe,
-    x,
-    y,
-    k=8,
-    size=None,
+    recipe: TrainingRecipe,
+    x: ArrayLike,
+    y: ArrayLike,
+    k: int = 8,
+    size: int | None = None,
     *,
-    slice=None,
-    frozen_from=None,
-    masks=None,
-    seed=0,
-    verbose=0,
-):
+    slice: Any = None,
+    frozen_from: keras.Model | None = None,
+    masks: ArrayLike | None = None,
+    seed: int = 0,
+    verbose: int = 0,
+) -> References:
     """Trains proxies of a target: the same recipe on the attacker's data.
 
     Without a slice, proxies are trained from scratch. With one, they keep the target's layers up

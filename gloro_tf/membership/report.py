@@ -1,12 +1,19 @@
 """What an audit found: the table and the pictures."""
 
+from __future__ import annotations
+
 import dataclasses
 import pathlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gloro_tf import plots
 from gloro_tf.membership.evaluate import interval_over_targets
+from gloro_tf.types import PathLike
+
+if TYPE_CHECKING:
+    pass
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,11 +35,11 @@ class AuditReport:
     notes: tuple
 
     @property
-    def strongest(self):
+    def strongest(self) -> str:
         """The name of the attack with the largest AUC on the audited model."""
         return max(self.evaluations, key=lambda name: self.evaluations[name].auc)
 
-    def table(self):
+    def table(self) -> list[str]:
         """Rows of text, the first one the header."""
         rates = list(next(iter(self.evaluations.values())).tpr_at_fpr)
         head = ["attack", "AUC", "95 % interval", "advantage"]
@@ -40,7 +47,7 @@ class AuditReport:
         head += [f"called, for {self.precision:.0%}", "precision achieved", "recall"]
         return [head, *(self._row(name, e, rates) for name, e in self.evaluations.items())]
 
-    def over_targets(self):
+    def over_targets(self) -> dict[str, dict[str, tuple[float, float]]]:
         """`{name: {figure: (mean, half width of the 95 % interval)}}` over all targets."""
         runs = [self.evaluations, *self.others]
         figures = ("auc", "advantage", "top_precision")
@@ -91,7 +98,7 @@ class AuditReport:
 
     __repr__ = __str__
 
-    def save(self, path):
+    def save(self, path: PathLike) -> pathlib.Path:
         """Writes `audit.txt`, `roc.png` and `precision.png` into a folder; returns it.
 
         Raises:

@@ -1,10 +1,16 @@
 """The robust membership inference attack."""
 
+from __future__ import annotations
+
+from typing import Any
+
+import keras
 import numpy as np
 
 from gloro_tf.membership._checks import check_labels
 from gloro_tf.membership._logits import log_softmax, of_class
 from gloro_tf.membership._reference import Reference, check_inside, outside_mean, unseen
+from gloro_tf.types import Array, ArrayLike
 
 
 class RMIA(Reference):
@@ -30,14 +36,14 @@ class RMIA(Reference):
 
     def __init__(
         self,
-        target,
-        references,
-        population,
-        population_inside=None,
-        gamma=1.0,
-        a=0.3,
-        online=False,
-    ):
+        target: keras.Model,
+        references: Any,
+        population: tuple[ArrayLike, ArrayLike],
+        population_inside: ArrayLike | None = None,
+        gamma: float = 1.0,
+        a: float = 0.3,
+        online: bool = False,
+    ) -> None:
         super().__init__(target, references)
         if not gamma > 0 or not 0 <= a <= 1:
             raise ValueError(
@@ -46,7 +52,7 @@ class RMIA(Reference):
         self.gamma, self.a, self.online = gamma, a, online
         self._population = log_ratios(*unseen(*self._both(*population), population_inside), a)
 
-    def score(self, x, y, inside=None):
+    def score(self, x: ArrayLike, y: ArrayLike, inside: ArrayLike | None = None) -> Array:
         """`(n,)` float64 scores in [0, 1]; larger means *member*. `inside` as for `LiRA`."""
         logits, others, y = self._both(x, y)
         ratios = log_ratios(logits, others, y, inside, self.a, self.online)

@@ -1,11 +1,20 @@
 """The black-box attack with shadow models."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import keras
 import numpy as np
 
 from gloro_tf.membership._checks import check_labels
 from gloro_tf.membership._logistic import decide, fit_logistic
 from gloro_tf.membership._logits import log_softmax, two_columns
 from gloro_tf.membership.slices import Cut
+from gloro_tf.types import Array, ArrayLike
+
+if TYPE_CHECKING:
+    from gloro_tf.membership.references import References
 
 FLOOR = -30.0
 
@@ -25,10 +34,10 @@ class ShadowBlackBox:
         https://arxiv.org/abs/1610.05820), with logistic regressions in the place of networks.
     """
 
-    def __init__(self, target, l2=1.0):
+    def __init__(self, target: keras.Model, l2: float = 1.0) -> None:
         self._cut, self.l2 = Cut(target), l2
 
-    def fit(self, shadows, x, y):
+    def fit(self, shadows: References, x: ArrayLike, y: ArrayLike) -> Self:
         """Learns from `References` with masks over the attacker's examples `x, y`; returns itself."""
         if shadows.masks is None or shadows.masks.shape != (len(shadows), len(x)):
             raise ValueError(
@@ -37,7 +46,7 @@ class ShadowBlackBox:
             )
         return self.fit_logits(shadows.predict(x), y, shadows.masks)
 
-    def fit_logits(self, logits, y, inside):
+    def fit_logits(self, logits: Array, y: ArrayLike, inside: Array) -> Self:
         """As `fit`, from logits `(k, n, classes)` and `(k, n)` bools, who was in the training."""
         y, features = check_labels(y, logits.shape[-1], logits.shape[1]), _vector(logits)
         # All classes together decide where a class has no examples, and draw the others to them.
@@ -50,11 +59,11 @@ class ShadowBlackBox:
                 self._weights[label] = fit_logistic(flat, known, common, l2=self.l2)
         return self
 
-    def score(self, x, y):
+    def score(self, x: ArrayLike, y: ArrayLike) -> Array:
         """`(n,)` float64 log-odds; larger means *member*."""
         return self.of_logits(two_columns(self._cut.logits(x)), y)
 
-    def of_logits(self, logits, y):
+    def of_logits(self, logits: ArrayLike, y: ArrayLike) -> Array:
         """As `score`, from the logits `(n, classes)` of any model."""
         y = check_labels(y, logits.shape[-1], len(logits))
         features, scores = _vector(logits), np.empty(len(y))

@@ -1,6 +1,10 @@
 """Who is a member, who is not, and what the attacker has: three disjoint sets of examples."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from gloro_tf.types import Array, ArrayLike
 
 PARTS = ("members", "attacker", "nonmembers")
 
@@ -38,7 +42,15 @@ class MembershipSplit:
     ```
     """
 
-    def __init__(self, n, *, members, attacker=None, nonmembers=None, seed=0):
+    def __init__(
+        self,
+        n: int,
+        *,
+        members: ArrayLike,
+        attacker: ArrayLike | None = None,
+        nonmembers: ArrayLike | None = None,
+        seed: int = 0,
+    ) -> None:
         if not isinstance(n, int | np.integer) or n < 3:
             raise ValueError(f"`n` must be an integer of at least 3. Received: n={n!r}")
         self.n = int(n)
@@ -71,19 +83,19 @@ class MembershipSplit:
         sizes = ", ".join(f"{part}={len(getattr(self, part))}" for part in PARTS)
         return f"MembershipSplit({self.n}, {sizes})"
 
-    def mask(self, part):
+    def mask(self, part: str) -> Array:
         """`(n,)` bools: which examples are in `"members"`, `"attacker"` or `"nonmembers"`."""
         if part not in PARTS:
             raise ValueError(f"`part` must be one of {PARTS}. Received: part={part!r}")
         return np.isin(np.arange(self.n), getattr(self, part))
 
-    def redraw(self, seed):
+    def redraw(self, seed: int) -> MembershipSplit:
         """Another split of the same sizes, at random: for another target of the same recipe."""
         sizes = {part: len(getattr(self, part)) for part in PARTS}
         return MembershipSplit(self.n, **sizes, seed=seed)
 
 
-def random_masks(k, n, size, seed=0):
+def random_masks(k: int, n: int, size: int, seed: int = 0) -> Array:
     """Random subsets of one size: `(k, n)` bools with `size` of each row True."""
     if not 1 <= size <= n:
         raise ValueError(f"`size` must lie between 1 and {n}. Received: size={size}")
@@ -91,7 +103,7 @@ def random_masks(k, n, size, seed=0):
     return order < size
 
 
-def balanced_masks(k, n, seed=0):
+def balanced_masks(k: int, n: int, seed: int = 0) -> Array:
     """Half of the examples for each of `k` models, and half of the models for each example.
 
     `(k, n)` bools, `k` even: models come in pairs that divide the examples between them.
@@ -106,7 +118,7 @@ def balanced_masks(k, n, seed=0):
     return both
 
 
-def two_camps(k, n, size, seed=0):
+def two_camps(k: int, n: int, size: int, seed: int = 0) -> tuple[Array, Array]:
     """Models whose training data lie in one of two disjoint halves of the examples.
 
     Those of one half can be attacked with those of the other as references, which saw neither
@@ -131,7 +143,7 @@ def two_camps(k, n, size, seed=0):
     return masks, camps
 
 
-def three_parts(n, size, seed=0):
+def three_parts(n: int, size: int, seed: int = 0) -> Array:
     """Three disjoint random subsets of one size of `n`, `(3, n)` bools."""
     if 3 * size > n:
         raise ValueError(f"`size` must be at most {n // 3}, a third of {n}. Received: size={size}")
