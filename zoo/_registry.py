@@ -27,7 +27,9 @@ def _cards(folder):
     return found
 
 
-def names(pattern="*", dataset=None, kind="classifier"):
+def names(
+    pattern: str = "*", dataset: str | None = None, kind: str | None = "classifier"
+) -> list[str]:
     """Returns the names of the models, in natural order.
 
     Args:

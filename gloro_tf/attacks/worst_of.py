@@ -51,9 +51,10 @@ class WorstOf(Attack):
         earlier: Sequence[Attacked] = (),
         verbose: int = 0,
     ) -> Attacked:
-        found = None
+        known = [*earlier]
         for attack in self.attacks:
-            found = attack.attack(target, x, y, radius, [*earlier, *([found] if found else [])])
+            found = attack.attack(target, x, y, radius, known)
+            known.append(found)
             if verbose:
                 print(f"{attack!r}: {found.broken.mean():.2%} broken so far")
             if found.broken.all():

@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import itertools
 import math
+from typing import Any
 
 _LARGEST = 3.4e38  # values become float32 variables, and differences must not overflow
 _SHAPES = {
@@ -47,6 +48,8 @@ class Schedule:
     """
 
     text: str
+    _start: float = dataclasses.field(init=False, repr=False, compare=False)
+    _segments: tuple[Any, ...] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
         object.__setattr__(self, "text", str(self.text).strip())

@@ -12,8 +12,7 @@ from gloro_tf.callbacks.schedule import Schedule
 class Scheduler(keras.callbacks.Callback):
     """Sets a value before every training step, from the position of that step alone."""
 
-    name: str | None = None
-    factor = 1.0
+    name, factor = "schedule", 1.0
 
     def __init__(self, schedule: Schedule | str) -> None:
         super().__init__()

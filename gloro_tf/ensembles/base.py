@@ -51,7 +51,7 @@ class Ensemble(Untrained):
         models = [
             keras.saving.deserialize_keras_object(m, custom_objects) for m in config["models"]
         ]
-        known = {}
+        known: dict[Any, Any] = {}
         models = [_shared(model, known) for model in models]
         return cls(models, **{k: v for k, v in config.items() if k != "models"})
 

@@ -61,8 +61,8 @@ def cascade(
                 "`radii` and a positive `epsilon` must be given for certificate='lipschitz'. "
                 f"Received: radii={radii if radii is None else 'given'}, epsilon={epsilon}"
             )
-        radii = check_like("radii", radii, labels, "radius")
-        certified = radii >= epsilon
+        lengths = check_like("radii", radii, labels, "radius")
+        certified, doubled = lengths >= epsilon, lengths >= 2 * epsilon
     elif certified is None:
         raise ValueError(f"`certified` must be given for certificate={certificate!r}.")
     certified = check_like("certified", certified, labels, "bool")
@@ -73,4 +73,4 @@ def cascade(
     if certificate == "sound":
         return chosen, (labels == labels[0]).all(axis=0) & certified[-1]
     agree = np.logical_and.accumulate(labels == labels[0], axis=0)
-    return chosen, (agree & (radii >= 2 * epsilon)).any(axis=0)
+    return chosen, (agree & doubled).any(axis=0)

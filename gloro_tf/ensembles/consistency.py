@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -110,7 +111,7 @@ def consistency_report(
     differing, pairs = _differing_pairs(predictions), ensembles * (ensembles - 1) / 2
     count = answered.sum(axis=0)
     mixed = count * (ensembles - count)
-    found = {
+    found: dict[str, Any] = {
         "abstention": beta,
         "inconsistent": float(np.mean(differing > 0)),
         "disagreement": float(differing.mean() / pairs),
@@ -131,7 +132,7 @@ def consistency_report(
             found["accuracy_of_answers"] = float(right.sum() / answered.sum())
     if (n is None) != (alpha is None):
         raise ValueError(f"`n` and `alpha` must be given together. Received: {n=}, {alpha=}")
-    if n is not None:
+    if n is not None and alpha is not None:
         found["bound_of_disagreement"] = disagreement_bound(n, alpha)[1]
         found["bound_of_error"] = float(alpha)
         found["bound_with_abstention"] = min(1.0, 2 * (alpha + beta))

@@ -59,7 +59,10 @@ def attribution_similarity(
         raise ValueError(
             f"`k` must lie between 1 and the {flat[0].shape[1]} features. Received: k={k}"
         )
-    return {m: _METRICS[m](*((a, b) if m == "ssim" else flat), k) for m in metrics}
+    first, second = flat
+    return {
+        m: _METRICS[m](a, b, k) if m == "ssim" else _METRICS[m](first, second, k) for m in metrics
+    }
 
 
 def _pearson(a, b, k=None):

@@ -91,13 +91,14 @@ def train_members(
     if source == "seed":
         seeds = rng.choice(2**32, n, replace=False)
     else:
-        if n > len(x):
+        count = len(np.asarray(y))
+        if n > count:
             raise ValueError(
-                f"`n` must be at most the number of examples, {len(x)}, for "
+                f"`n` must be at most the number of examples, {count}, for "
                 f"source='leave_one_out'. Received: n={n}"
             )
-        seeds, masks = np.full(n, rng.integers(2**32)), np.ones((n, len(x)), bool)
-        masks[np.arange(n), rng.choice(len(x), n, replace=False)] = False
+        seeds, masks = np.full(n, rng.integers(2**32)), np.ones((n, count), "bool")
+        masks[np.arange(n), rng.choice(count, n, replace=False)] = False
     many = fit_many(_at_least_two_classes(build), x, y, seeds=seeds, masks=masks, **kwargs)
     return many
 

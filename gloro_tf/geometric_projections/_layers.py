@@ -1,6 +1,8 @@
 """What every supported Keras layer does, as pieces; float64, from the layer's own weights."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,7 +19,7 @@ from gloro_tf.layers import BetaAbs, CholeskyDense, MinMax, SpaceToDepth, UnitNo
 from gloro_tf.lipschitz.conv_geometry import ConvGeometry
 
 layers, activations = keras.layers, keras.activations
-_RULES = {}
+_RULES: dict[type, Callable[..., Any]] = {}
 
 
 class NotPiecewiseLinearError(TypeError):

@@ -25,9 +25,9 @@ class Options:
     exact: bool
     lower_bound: bool
     max_regions: int
-    seconds: float
-    seconds_per_point: float
-    batch_size: int
+    seconds: float | None
+    seconds_per_point: float | None
+    batch_size: int | None
     memory: int
 
     def __post_init__(self):

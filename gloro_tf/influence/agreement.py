@@ -67,7 +67,11 @@ class AgreementSet:
         """
         if noun == "subject":
             return NeutralLine(self.subject, self.counterpart, **options)
-        if noun != "intervening" or self.intervening is None:
+        if (
+            noun != "intervening"
+            or self.intervening is None
+            or self.intervening_counterpart is None
+        ):
             raise ValueError(
                 "`noun` must be 'subject', or 'intervening' where the task has such a noun. "
                 f"Received: noun={noun!r} for {self.task!r}."

@@ -204,9 +204,9 @@ class LSTMTrace:
             for layer, weights in enumerate(self.layers):
                 zeros = np.zeros((len(ids), self.units[layer]))
                 last = cells.get((layer, step - 1))
-                state = (zeros, zeros) if last is None else (last.h, last.c)
+                h, c = (zeros, zeros) if last is None else (last.h, last.c)
                 held = {k: fill[k, layer, step] for k in GATES if (k, layer, step) in fill}
-                cell = cells[layer, step] = lstm_step(NUMPY, weights, below, *state, held)
+                cell = cells[layer, step] = lstm_step(NUMPY, weights, below, h, c, held)
                 below = cell.h
         return cells
 

@@ -45,7 +45,7 @@ class Factor:
     Subclasses set `iterate_shape` when their estimate needs a power iterate.
     """
 
-    iterate_shape = None
+    iterate_shape: tuple[int, ...] | None = None
     is_identity = False
 
     def bound(self) -> float:

@@ -35,7 +35,6 @@ class LinearOperator(Factor):
     """
 
     kernel_roundings = 0
-    iterate_shape: tuple[int, ...] | None
 
     def __init__(
         self, kernel: Callable[[], Tensor], bias: Callable[[], Tensor] | None = None, cells: int = 1

@@ -55,7 +55,7 @@ def register(layer_class: type | str) -> Callable[[Rule], Rule]:
 
 def register_activation(
     function: Callable[[Tensor], Tensor],
-    constant: float | None = None,
+    constant: float,
     at_zero: float = 0.0,
     terms: int = 8,
 ) -> None:

@@ -71,9 +71,9 @@ class BayesWB:
         target: keras.Model,
         proxies: Any,
         slice: Any = None,
-        score: Literal["logit", "logprob"] = "logit",
-        population=None,
-        population_inside=None,
+        score: Literal["logit", "logprob", "logodds"] = "logit",
+        population: tuple[ArrayLike, ArrayLike] | None = None,
+        population_inside: ArrayLike | None = None,
     ) -> None:
         if score not in FORMS:
             raise ValueError(f"`score` must be one of {tuple(FORMS)}. Received: score={score!r}")

@@ -125,7 +125,7 @@ class GeneralWB:
         sides = [side(x, y) for side in self._sides]
         return decide(_columns(self._learned, sides), self._combination)
 
-    def held_out(self):
+    def held_out(self) -> list[tuple[Array, Array]]:
         """Scores to calibrate with: of each shadow, by what the other shadows taught.
 
         Returns:

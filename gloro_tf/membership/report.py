@@ -56,7 +56,7 @@ class AuditReport:
             for name in self.evaluations
         }
 
-    def achieved(self):
+    def achieved(self) -> dict[str, tuple[float, int]]:
         """`{name: (precision, called)}` at the calibrated thresholds, of all targets together.
 
         The share of members among all who were called so, at the prior; NaN where nobody was. This

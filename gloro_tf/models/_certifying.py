@@ -44,8 +44,8 @@ class Certifying(Part):
         shape = self.logits_model.input_shape[1:] if len(self._trace.inputs) == 1 else None
         constants = margin.margin_bound(self._trace, self.classes, bound_of)
         middle = reference.centre(self._trace)
-        slack = margin.rounding_slack(self._trace, self.classes, bound_of, shape, middle)
-        tables = FrozenMargins.from_bound(constants, *slack, middle)
+        slope, offset = margin.rounding_slack(self._trace, self.classes, bound_of, shape, middle)
+        tables = FrozenMargins.from_bound(constants, slope, offset, middle)
         if self._should_measure(tables, shape):
             forms = measured.error_forms(self._trace, self._values, self.classes, bound_of)
             narrow = tables.with_forms(*forms)

@@ -40,7 +40,7 @@ class RelaxedCertificate(NamedTuple):
 class _RelaxedModel(GloroModel):
     """What the relaxed models share."""
 
-    def certify(
+    def certify(  # type: ignore[override]  # the result has more fields
         self, x: ArrayLike, batch_size: int = 256, verbose: int | str = 0
     ) -> RelaxedCertificate:
         """Certifies sets of classes; see `GloroModel.certify` for the arguments and errors.

@@ -85,7 +85,7 @@ class SelfCorrectingCertified(Untrained):
         self.ordering.check_input(shape if self.ordering.reads_x else None)
         self.corrector = Corrector(self.ordering, max_combinations) if len(self.ordering) else None
         warn_of_findings(self.ordering)
-        self._kept = {}
+        self._kept: dict[Any, Any] = {}
         self.built = True
 
     @property

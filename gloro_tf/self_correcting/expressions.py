@@ -37,7 +37,7 @@ class Outputs:
             )
         self.num_outputs = int(num_outputs)
         self.names = None if names is None else [str(name) for name in names]
-        if names is not None and not len(set(self.names)) == len(self.names) == num_outputs:
+        if self.names is not None and len({*self.names}) != num_outputs:
             raise ValueError(
                 f"`names` must be {num_outputs} different strings. Received: names={names}"
             )

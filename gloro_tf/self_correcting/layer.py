@@ -96,7 +96,8 @@ class SelfCorrectingLayer(keras.layers.Layer):
             )
         self.on_conflict, self.gradient = on_conflict, gradient
         self.max_combinations = int(max_combinations)
-        self.ordering, self.corrector = None, None
+        self.ordering: SafeOrdering | None = None
+        self.corrector: Corrector | None = None
         if isinstance(properties, SafeOrdering) or len(list(properties)):
             self._prepare(as_safe_ordering(properties))
 
@@ -115,8 +116,8 @@ class SelfCorrectingLayer(keras.layers.Layer):
         shape, outputs = input_shape
         if len(outputs) != 2:
             raise ValueError(f"`y` must be of shape (batch, outputs). Received: {outputs}")
-        self.ordering = as_safe_ordering(self.ordering or [], outputs[-1])
-        self.ordering.check_input(shape[1:] if self.ordering.reads_x else None)
+        ordering = self.ordering = as_safe_ordering(self.ordering or [], outputs[-1])
+        ordering.check_input(shape[1:] if ordering.reads_x else None)
         self.built = True
 
     def call(self, inputs: Tensor, training: bool = False, return_info: bool = False) -> Any:
@@ -179,18 +180,18 @@ class SelfCorrectingLayer(keras.layers.Layer):
         self, inputs: Tensor, training: bool = False, return_info: bool = False
     ) -> Any:
         x, y = inputs
-        shape = self.compute_output_shape([x.shape, y.shape])
+        shape = self.compute_output_shape((x.shape, y.shape))
         z = keras.KerasTensor(shape, dtype=y.dtype)
         if not return_info:
             return z
-        rows, columns = y.shape[0], len(self.ordering)
+        rows, columns = y.shape[0], len(self.ordering or ())
         spec = {"status": keras.KerasTensor((rows,), "int32")}
         for name, dtype in (("active", "bool"), ("violated", "bool"), ("chosen", "int32")):
             spec[name] = keras.KerasTensor((rows, columns), dtype)
         return z, spec
 
     def get_config(self) -> Config:
-        ordering = [] if self.ordering is None else self.ordering
+        ordering: Any = [] if self.ordering is None else self.ordering
         return {
             **super().get_config(),
             "properties": ordering and keras.saving.serialize_keras_object(ordering),

@@ -7,14 +7,14 @@ the way to that evaluated region from below, which certificates build on.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
 
 import keras
 import numpy as np
 from keras import ops
 
-from gloro_tf.types import Array, Config, Shape, Tensor
+from gloro_tf.types import Array, ArrayLike, Config, Shape, Tensor
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -25,7 +25,8 @@ _KINDS: dict[str, type[Precondition]] = {}
 class Precondition:
     """Base class of preconditions. `reads_x` and `reads_y` say what it looks at."""
 
-    reads_x, reads_y = True, False
+    reads_x: Any = True
+    reads_y: Any = False
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -111,7 +112,7 @@ class PredictedIn(Precondition):
 
     reads_x, reads_y = False, True
 
-    def __init__(self, classes: Iterable[int]) -> None:
+    def __init__(self, classes: ArrayLike) -> None:
         self.classes = sorted({int(c) for c in np.atleast_1d(classes)})
         if not self.classes or self.classes[0] < 0:
             raise ValueError(f"`classes` must be indices of classes. Received: classes={classes}")

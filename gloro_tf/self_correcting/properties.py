@@ -174,11 +174,11 @@ class SafeOrdering:
     @classmethod
     def from_json(cls, text: str | None = None, path: PathLike | None = None) -> Self:
         """Reads what `to_json` wrote, from text or from a file."""
-        if (text is None) == (path is None):
-            raise ValueError("Give either `text` or `path`.")
-        if path is not None:
+        if path is not None and text is None:
             with open(path, encoding="utf-8") as file:
                 text = file.read()
+        elif path is not None or text is None:
+            raise ValueError("Give either `text` or `path`.")
         try:
             return cls.from_config(json.loads(text))
         except (

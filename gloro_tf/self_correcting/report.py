@@ -86,8 +86,11 @@ def safety_report(
     x, counts = np.asarray(x), np.zeros((3, len(ordering)), "int64")
     y = outputs_of(model, x, ordering.num_outputs, batch_size)
     statuses = np.zeros(6, "int64")
-    corrector = Corrector(ordering, max_combinations) if len(ordering) else None
-    for start in range(0, len(x) if len(ordering) else 0, CHUNK):
+    if not len(ordering):
+        statuses[0] = len(x)
+        return SafetyReport(len(x), [], counts[0], counts[1], counts[2], statuses)
+    corrector = Corrector(ordering, max_combinations)
+    for start in range(0, len(x), CHUNK):
         part = slice(start, start + CHUNK)
         found = corrector(ops.convert_to_tensor(x[part]), ops.convert_to_tensor(y[part]))
         after, _ = corrector.truth(corrector.scores(found["values"]))
@@ -101,9 +104,7 @@ def safety_report(
             (found["active"] & missed).sum(0),
         ]
         statuses += np.bincount(found["status"], minlength=6)
-    if not len(ordering):
-        statuses[0] = len(x)
-    return SafetyReport(len(x), list(ordering.names), *counts, statuses)
+    return SafetyReport(len(x), list(ordering.names), counts[0], counts[1], counts[2], statuses)
 
 
 def outputs_of(model, x, outputs, batch_size):

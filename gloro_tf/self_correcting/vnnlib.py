@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from typing import Any
 
 import numpy as np
 
@@ -45,13 +46,14 @@ def from_vnnlib(source: PathLike, name: str | None = None) -> list[Property]:
     properties = SafeOrdering(from_vnnlib("prop_2.vnnlib"), score="min")
     ```
     """
-    text = source
     if isinstance(source, os.PathLike) or "(" not in source or os.path.isfile(source):
         with open(source, encoding="utf-8") as file:
             text = file.read()
         name = name or os.path.splitext(os.path.basename(source))[0]
+    else:
+        text = source
     declared, assertions = _declarations(parse(text.removeprefix("\ufeff")))
-    terms = [{"x": [], "y": []}]
+    terms: list[dict[str, list[Any]]] = [{"x": [], "y": []}]
     for assertion in assertions:
         alternatives = _terms(assertion, declared)
         terms = [_joined(a, b) for a in terms for b in alternatives]
