@@ -58,9 +58,9 @@ class Line:
         width = trace.embedding.shape[1]
         baseline = np.atleast_2d(np.asarray(self.baseline, "float64"))
         if baseline.shape not in ((1, width), (len(ids), width)):
+            shape = getattr(self.baseline, "shape", baseline.shape)
             raise ValueError(
-                f"`baseline` must have shape ({width},), as an embedding. "
-                f"Received: {np.shape(self.baseline)}."
+                f"`baseline` must have shape ({width},), as an embedding. Received: {shape}."
             )
         return np.broadcast_to(baseline, (len(ids), width))
 

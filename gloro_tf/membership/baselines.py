@@ -35,6 +35,9 @@ class _TargetOnly:
         logits = two_columns(self._cut.logits(x))
         return self._scores(logits, check_labels(y, logits.shape[-1], len(logits)))
 
+    def _scores(self, logits, y):
+        raise NotImplementedError
+
 
 class Naive(_TargetOnly):
     """Calls a member whom the target classifies right.

@@ -102,7 +102,8 @@ class BayesWB:
             inside: optional `(k, n)` bools: which proxy saw which of them; those that did are left
                 out of the average for that example.
         """
-        return bayes_scores(*self._both(x, y), inside, self.form, self._matching)
+        logits, others, y = self._both(x, y)
+        return bayes_scores(logits, others, y, inside, self.form, self._matching)
 
     def confidence(self, x: ArrayLike, y: ArrayLike) -> Array:
         """The probability of membership `(n,)` under the model of the attack, at even odds."""

@@ -25,7 +25,7 @@ def roc(scores: ArrayLike, is_member: ArrayLike) -> tuple[Array, Array, Array]:
     at, called, hits = counts_above(scores, is_member)
     fpr = (called - hits) / (~is_member).sum()
     tpr = hits / is_member.sum()
-    return tuple(np.append(s, v) for s, v in ((0.0, fpr), (0.0, tpr), (np.inf, at)))
+    return np.append(0.0, fpr), np.append(0.0, tpr), np.append(np.inf, at)
 
 
 def auc(scores: ArrayLike, is_member: ArrayLike) -> tuple[float, float]:

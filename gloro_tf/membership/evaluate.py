@@ -55,8 +55,9 @@ class Evaluation:
     @property
     def gap(self) -> float | None:
         """Training minus test accuracy, or None."""
-        known = self.train_accuracy is not None and self.test_accuracy is not None
-        return self.train_accuracy - self.test_accuracy if known else None
+        if self.train_accuracy is None or self.test_accuracy is None:
+            return None
+        return self.train_accuracy - self.test_accuracy
 
     def roc(self) -> tuple[Array, Array, Array]:
         """As `curves.roc`."""

@@ -96,7 +96,7 @@ class GeneralWB:
                 is the default.
             verbose: int. 1 shows progress.
         """
-        x = np.asarray(x)
+        x, y = np.asarray(x), np.asarray(y)
         size = min(len(x) // 3, size or len(x))
         parts = [three_parts(len(x), size, [self.seed, r, 3]) for r in range(self.rounds)]
         shadows = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -11,7 +11,7 @@ import keras
 from gloro_tf.membership._logits import logits_model
 from gloro_tf.membership._one_by_one import OneByOne
 from gloro_tf.training import fit_many
-from gloro_tf.types import ArrayLike, Builder
+from gloro_tf.types import Array, Builder
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,17 +55,17 @@ class TrainingRecipe:
                 f"Received: private={self.private!r}"
             )
 
-    def train(self, x: ArrayLike, y: ArrayLike, seed: int = 0) -> keras.Model:
+    def train(self, x: Array, y: Array, seed: int = 0) -> keras.Model:
         """One model, a Keras model of its own."""
         return self.train_many(x, y, seeds=[seed])[0]
 
     def train_many(
         self,
-        x: ArrayLike,
-        y: ArrayLike,
+        x: Array,
+        y: Array,
         *,
-        masks: ArrayLike | None = None,
-        seeds: ArrayLike | None = None,
+        masks: Array | None = None,
+        seeds: Array | Sequence[int] | None = None,
         build: Builder | None = None,
         verbose: int = 0,
     ) -> Any:
@@ -88,9 +88,9 @@ class TrainingRecipe:
             names = "epochs", "batch_size", "optimizer", "loss", "jit_compile", "private"
             options = {name: getattr(self, name) for name in names}
             return fit_many(build, x, y, masks=masks, seeds=seeds, verbose=verbose, **options)
-        k = len(masks if masks is not None else seeds)
-        seeds = range(k) if seeds is None else seeds
-        bar = keras.utils.Progbar(k, unit_name="model", verbose=verbose)
+        if seeds is None:
+            seeds = range(len(masks if masks is not None else ()))
+        bar = keras.utils.Progbar(len(seeds), unit_name="model", verbose=verbose)
         models = []
         for i, seed in enumerate(seeds):
             keras.utils.set_random_seed(int(seed))

@@ -103,8 +103,9 @@ def fit_proxies(
     x = np.asarray(x)
     if masks is None:
         masks = random_masks(k, len(x), len(x) if size is None else size, seed)
+    masks = np.asarray(masks)
     seeds = np.random.default_rng([int(seed), 1]).choice(2**32, len(masks), replace=False)
-    given = {"masks": np.asarray(masks), "seeds": seeds, "verbose": verbose}
+    given: dict[str, Any] = {"masks": masks, "seeds": seeds, "verbose": verbose}
     if slice is None:
         return References(recipe.train_many(x, y, **given), masks)
     if frozen_from is None:

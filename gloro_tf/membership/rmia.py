@@ -50,7 +50,9 @@ class RMIA(Reference):
                 f"`gamma` must be above 0 and `a` in [0, 1]. Received: gamma={gamma}, a={a}"
             )
         self.gamma, self.a, self.online = gamma, a, online
-        self._population = log_ratios(*unseen(*self._both(*population), population_inside), a)
+        logits, others, y = self._both(*population)
+        logits, others, y, inside = unseen(logits, others, y, population_inside)
+        self._population = log_ratios(logits, others, y, inside, a)
 
     def score(self, x: ArrayLike, y: ArrayLike, inside: ArrayLike | None = None) -> Array:
         """`(n,)` float64 scores in [0, 1]; larger means *member*. `inside` as for `LiRA`."""

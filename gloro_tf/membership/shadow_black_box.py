@@ -39,6 +39,7 @@ class ShadowBlackBox:
 
     def fit(self, shadows: References, x: ArrayLike, y: ArrayLike) -> Self:
         """Learns from `References` with masks over the attacker's examples `x, y`; returns itself."""
+        x = np.asarray(x)
         if shadows.masks is None or shadows.masks.shape != (len(shadows), len(x)):
             raise ValueError(
                 "`shadows` must have masks over the examples `x`. Received: "
@@ -63,7 +64,7 @@ class ShadowBlackBox:
         """`(n,)` float64 log-odds; larger means *member*."""
         return self.of_logits(two_columns(self._cut.logits(x)), y)
 
-    def of_logits(self, logits: ArrayLike, y: ArrayLike) -> Array:
+    def of_logits(self, logits: Array, y: ArrayLike) -> Array:
         """As `score`, from the logits `(n, classes)` of any model."""
         y = check_labels(y, logits.shape[-1], len(logits))
         features, scores = _vector(logits), np.empty(len(y))

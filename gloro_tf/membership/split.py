@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from gloro_tf.types import Array, ArrayLike
@@ -54,7 +57,11 @@ class MembershipSplit:
         if not isinstance(n, int | np.integer) or n < 3:
             raise ValueError(f"`n` must be an integer of at least 3. Received: n={n!r}")
         self.n = int(n)
-        given = {"members": members, "attacker": attacker, "nonmembers": nonmembers}
+        given: dict[str, Any] = {
+            "members": members,
+            "attacker": attacker,
+            "nonmembers": nonmembers,
+        }
         fixed = {k: _positions(k, v, n) for k, v in given.items() if np.ndim(v)}
         free = np.setdiff1d(np.arange(n), np.concatenate([np.empty(0, int), *fixed.values()]))
         free = np.random.default_rng(seed).permutation(free)
@@ -143,7 +150,7 @@ def two_camps(k: int, n: int, size: int, seed: int = 0) -> tuple[Array, Array]:
     return masks, camps
 
 
-def three_parts(n: int, size: int, seed: int = 0) -> Array:
+def three_parts(n: int, size: int, seed: int | Sequence[int] = 0) -> Array:
     """Three disjoint random subsets of one size of `n`, `(3, n)` bools."""
     if 3 * size > n:
         raise ValueError(f"`size` must be at most {n // 3}, a third of {n}. Received: size={size}")
