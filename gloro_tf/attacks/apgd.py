@@ -26,6 +26,7 @@ class APGD(Attack):
         targets: int. 0 moves to any class; otherwise each of that many classes that are nearest to
             winning is tried in turn (`"dlr"` and `"margin"`). Defaults to 0.
         norm, bounds, seed, batch_size: as in `Attack`.
+        **kwargs: of `Attack`: `norm`, `bounds`, `seed`, `batch_size`.
 
     Reference:
         [Croce and Hein, Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse

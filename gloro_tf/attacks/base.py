@@ -121,7 +121,19 @@ class Attack:
         earlier: Sequence[Attacked] = (),
         verbose: int = 0,
     ) -> Attacked:
-        """One ball per input, checked arguments; breaks `earlier` that lie inside are kept."""
+        """One ball per input, checked arguments; breaks `earlier` that lie inside are kept.
+
+        Args:
+            target: `Target`, the model under attack.
+            x: `(n, ...)` float32 array.
+            y: `(n,)` int64 labels.
+            radius: `(n,)` float64 array.
+            earlier: sequence of `Attacked` on the same inputs. Defaults to none.
+            verbose: int. 1 shows a progress bar. Defaults to 0.
+
+        Returns:
+            `Attacked(points, broken, distance)`.
+        """
         points, broken = x.copy(), target.labels(x) != y
         distance = np.where(broken, 0.0, np.inf)
         for old in earlier:
@@ -143,7 +155,11 @@ class Attack:
         return Attacked(points, broken, distance)
 
     def search(self, task: Task) -> Array:
-        """Returns the points to try, one for each input of the task."""
+        """Returns the points to try, one for each input of the task.
+
+        Args:
+            task: `Task(target, ball, y, rng)`, one batch.
+        """
         raise NotImplementedError
 
 

@@ -30,6 +30,7 @@ class BoundaryDistance(Attack):
         targets: int. Defaults to 9.
         restarts: int. The first starts at the input. Defaults to 1.
         norm, bounds, seed, batch_size: as in `Attack`.
+        **kwargs: of `Attack`: `norm`, `bounds`, `seed`, `batch_size`.
 
     Reference:
         After [Croce and Hein, Minimally Distorted Adversarial Examples with a Fast Adaptive Boundary

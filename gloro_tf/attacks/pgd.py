@@ -25,6 +25,7 @@ class PGD(Attack):
         targets: int. 0 moves to any class; otherwise each of that many classes that are nearest to
             winning is tried in turn (`"margin"` and `"dlr"`). Defaults to 0.
         norm, bounds, seed, batch_size: as in `Attack`.
+        **kwargs: of `Attack`: `norm`, `bounds`, `seed`, `batch_size`.
 
     Example:
 

@@ -23,6 +23,10 @@ class Square(Attack):
         queries: int. Evaluations of each input. Defaults to 1000.
         p: float in (0, 1]. Share of the pixels in the first squares. Defaults to 0.3.
         norm, bounds, seed, batch_size: as in `Attack`.
+        **kwargs: of `Attack`: `norm`, `bounds`, `seed`, `batch_size`.
+
+    Raises:
+        ValueError: for `p` outside of (0, 1].
 
     Reference:
         After [Andriushchenko et al., Square Attack](https://arxiv.org/abs/1912.00049), algorithms 1

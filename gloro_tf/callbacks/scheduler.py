@@ -10,7 +10,11 @@ from gloro_tf.callbacks.schedule import Schedule
 
 
 class Scheduler(keras.callbacks.Callback):
-    """Sets a value before every training step, from the position of that step alone."""
+    """Sets a value before every training step, from the position of that step alone.
+
+    Args:
+        schedule: `Schedule` or its text.
+    """
 
     name, factor = "schedule", 1.0
 
@@ -20,14 +24,28 @@ class Scheduler(keras.callbacks.Callback):
         self._epoch, self._value = 0, None
 
     def variable(self, model: keras.Model) -> keras.Variable:
-        """The variable that the schedule moves."""
+        """The variable that the schedule moves.
+
+        Args:
+            model: the `keras.Model` in training.
+        """
         raise NotImplementedError
 
     def value_at(self, position: float, epochs: int) -> float:
-        """What the variable is at a position, in epochs of a run of so many epochs."""
+        """What the variable is at a position, in epochs of a run of so many epochs.
+
+        Args:
+            position: float. Epochs done, fractions included.
+            epochs: int. Epochs of the whole run.
+        """
         return self.factor * self.schedule(position, epochs)
 
     def apply(self, value: float) -> None:
+        """Moves the variable to a value of the schedule.
+
+        Args:
+            value: float.
+        """
         self.variable(self.model).assign(self.factor * value)
 
     def _move(self, position):

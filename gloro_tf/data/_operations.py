@@ -47,6 +47,9 @@ def register(
     The decorated function is `(images, rng)` or `(images, rng, amount)`; it must leave its input
     untouched and stay within `[0, 1]`.
 
+    Raises:
+        ValueError: for a `name` that is no single word.
+
     Example:
 
     ```python

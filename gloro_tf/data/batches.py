@@ -138,6 +138,9 @@ class Batches(keras.utils.PyDataset):
     def part(self, index: int, number: int, parts: int) -> tuple[Array, Array]:
         """Part `number` of item `index`, cut into equal `parts`.
 
+        Returns:
+            `(images, labels)`, NumPy arrays.
+
         Raises:
             ValueError: if the batch does not split evenly.
         """

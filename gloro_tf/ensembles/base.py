@@ -117,13 +117,23 @@ class CertifiedEnsemble(Ensemble):
         raise NotImplementedError
 
     def member_radii(self, x: ArrayLike, batch_size: int = 256) -> tuple[Array, Array]:
-        """`(labels, radii)` of the members, `(members, n)` NumPy arrays."""
+        """`(labels, radii)` of the members, `(members, n)` NumPy arrays.
+
+        Args:
+            x: `(n, ...)` array in the units of the training data.
+            batch_size: int. Defaults to 256.
+        """
         self.check_ready()
         found = [member.certify(x, batch_size=batch_size) for member in self.members]
         return np.stack([c.label for c in found]), np.stack([c.radius for c in found])
 
     def certify(self, x: ArrayLike, batch_size: int = 256) -> Certificate:
-        """Certifies a batch; returns `Certificate(label, radius, certified)` as `GloroModel` does."""
+        """Certifies a batch; returns `Certificate(label, radius, certified)` as `GloroModel` does.
+
+        Args:
+            x: `(n, ...)` array in the units of the training data.
+            batch_size: int. Defaults to 256.
+        """
         label, radius = self.combine(*self.member_radii(x, batch_size))
         return Certificate(label, radius, radius > self.epsilon)
 

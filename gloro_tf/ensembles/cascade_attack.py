@@ -58,6 +58,9 @@ class CascadeAttack:
         seed: int.
         batch_size: int. Defaults to 256.
 
+    Raises:
+        ValueError: for arguments out of their ranges.
+
     Example:
 
     ```python

@@ -79,7 +79,15 @@ class VotingEnsemble(CertifiedEnsemble):
         max_int: int = 4,
         batch_size: int = 256,
     ) -> float:
-        """Sets the weights from held-out data; returns their VRA there. See `fit_weights`."""
+        """Sets the weights from held-out data; returns their VRA there. See `fit_weights`.
+
+        Args:
+            x: `(n, ...)` array in the units of the training data. Not the test set.
+            y: `(n,)` true labels.
+            method: `"search"` or `"softmax_adam"`. Defaults to `"search"`.
+            max_int: int. The largest weight of the search. Defaults to 4.
+            batch_size: int. Defaults to 256.
+        """
         labels, radii = self.member_radii(x, batch_size)
         found, vra = fit_weights(labels, radii > self.epsilon, y, self.num_classes, method, max_int)
         self.weights_of_votes = found
@@ -99,6 +107,9 @@ class CascadeEnsemble(CertifiedEnsemble):
         certificate: `"sound"`; `"claimed"`, the published one, which is **unsound** and for study
             only; or `"lipschitz"`, see `cascade`. Defaults to `"sound"`.
         name: str.
+
+    Raises:
+        ValueError: for another `certificate`, or members that do not go together.
 
     Reference:
         [Mangal et al., On the Perils of Cascading Robust Classifiers](

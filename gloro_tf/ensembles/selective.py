@@ -37,7 +37,11 @@ def binomial_p_values(n: int) -> Array:
 
 
 def smallest_ensemble(alpha: float) -> int:
-    """The least number of members whose unanimous vote is significant: `2^(1-n) <= alpha`."""
+    """The least number of members whose unanimous vote is significant: `2^(1-n) <= alpha`.
+
+    Args:
+        alpha: float in (0, 1).
+    """
     _check_alpha(alpha)
     return max(1, math.ceil(1 - math.log2(alpha) - 1e-12))
 
@@ -87,6 +91,10 @@ def disagreement_bound(n: int, alpha: float = 0.05) -> tuple[float, float]:
 
     The probability that both answer and differ is `2 P[answer A] P[answer B]`, largest where either
     class has probability one half; exact, by binomial sums.
+
+    Args:
+        n: int. Members of each ensemble.
+        alpha: float in (0, 1). Defaults to 0.05.
 
     Returns:
         `(wrong, differ)`: the largest probabilities that one answers against the mode, and that two

@@ -54,7 +54,12 @@ class SelectiveEnsemble(Ensemble):
         return decided(counts / n, answers)
 
     def predict_selective(self, x: ArrayLike, batch_size: int = 256) -> Array:
-        """Returns `(n,)` int64 labels, -1 for *abstain*."""
+        """Returns `(n,)` int64 labels, -1 for *abstain*.
+
+        Args:
+            x: `(n, ...)` array in the units of the training data.
+            batch_size: int. Defaults to 256.
+        """
         scores = self.predict(x, batch_size=batch_size, verbose=0)
         best = scores[:, :-1].argmax(axis=1)
         return np.where(scores[:, :-1].max(axis=1) > scores[:, -1], best, ABSTAIN).astype("int64")

@@ -78,6 +78,12 @@ def train_members(
 
     Use it to train many at once and to form several ensembles of disjoint members. The arguments
     are those of `train_selective_ensemble`.
+
+    Args:
+        build, x, y, n, source, seed, **kwargs: as for `train_selective_ensemble`.
+
+    Raises:
+        ValueError: naming the argument.
     """
     if source not in SOURCES:
         raise ValueError(f"`source` must be one of {SOURCES}. Received: source={source!r}")

@@ -57,6 +57,9 @@ class Network:
     Args:
         blocks: list of `Block`.
         input_shape: shape of one input.
+
+    Raises:
+        ValueError: for weights with NaN or infinity.
     """
 
     def __init__(self, blocks: Sequence[Block], input_shape: Shape) -> None:
@@ -73,6 +76,12 @@ class Network:
     def of(cls, model: keras.Model) -> Self:
         """Reads a Keras model, or the logits model of a `GloroModel`; a final softmax is dropped.
 
+        Args:
+            model: a built `keras.Model`, or one with `logits_model`.
+
+        Returns:
+            `Network`.
+
         Raises:
             NotPiecewiseLinearError: for smooth or unknown layers, and graphs that are no chain.
             ValueError: for a model that is not built, or without finite weights.
@@ -87,7 +96,14 @@ class Network:
         return cls(_blocks(_pieces(trace, tuple(shape[1:])), math.prod(shape[1:])), shape[1:])
 
     def logits(self, x: Array) -> tuple[Array, Array]:
-        """Logits of flattened inputs `(n, inputs)`, and bounds on their float64 error."""
+        """Logits of flattened inputs `(n, inputs)`, and bounds on their float64 error.
+
+        Args:
+            x: `(n, inputs)` float64 array.
+
+        Returns:
+            `(value, error)`, `(n, classes)` float64 each.
+        """
         value, error = np.asarray(x, "float64"), np.zeros((len(x), self.inputs))
         for block in self.blocks:
             value, error = self.step(block, value, error)
@@ -97,7 +113,16 @@ class Network:
         return value, error
 
     def step(self, block: Block, value: Array, error: Array) -> tuple[Array, Array]:
-        """Pushes values and their errors through the affine map of a block."""
+        """Pushes values and their errors through the affine map of a block.
+
+        Args:
+            block: `Block` of this network.
+            value: `(n, units)` float64, what enters it.
+            error: `(n, units)` float64, bounds on the error of `value`.
+
+        Returns:
+            `(value, error)` of the affine map, before the kinks.
+        """
         affine = block.affine
         rounding = gamma(block.terms)
         spread = (error + rounding * (np.abs(value) + error)) @ affine.weight_size

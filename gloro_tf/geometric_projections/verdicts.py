@@ -42,7 +42,15 @@ class Verdicts(_Verdicts):
 
     @classmethod
     def of(cls, status: Array, radius: Array, adversarial: Array, **attributes: Array) -> Self:
-        """Verdicts with their attributes."""
+        """Verdicts with their attributes.
+
+        Args:
+            status, radius, adversarial: the fields.
+            **attributes: `label`, `distance` and `regions`.
+
+        Returns:
+            `Verdicts`.
+        """
         verdicts = cls(status, radius, adversarial)
         vars(verdicts).update(attributes)
         return verdicts

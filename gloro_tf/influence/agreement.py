@@ -64,6 +64,9 @@ class AgreementSet:
         Args:
             noun: `"subject"` or `"intervening"`.
             **options: `steps`, `tolerance` and `max_steps` of `Line`.
+
+        Raises:
+            ValueError: for a `noun` that the task does not have.
         """
         if noun == "subject":
             return NeutralLine(self.subject, self.counterpart, **options)
@@ -79,7 +82,15 @@ class AgreementSet:
         return NeutralLine(self.intervening, self.intervening_counterpart, **options)
 
     def select(self, condition: str | None = None, number: int | None = None) -> AgreementSet:
-        """The sentences of a condition, or the first few of them."""
+        """The sentences of a condition, or the first few of them.
+
+        Args:
+            condition: str. Defaults to all.
+            number: int. How many at most. Defaults to all.
+
+        Raises:
+            ValueError: for a `condition` that does not occur.
+        """
         rows = np.arange(len(self))
         if condition is not None:
             rows = np.flatnonzero(self.condition == condition)

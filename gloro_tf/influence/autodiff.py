@@ -63,7 +63,11 @@ class GatedInfluence:
         self._gradient = gradient_function(_Identity(dtype), self._quantity)
 
     def __call__(self, path: Sequence[Node] | None = None) -> float:
-        """The influence along a path of nodes, or, with none, along all."""
+        """The influence along a path of nodes, or, with none, along all.
+
+        Args:
+            path: sequence of nodes `(kind, layer, step)`, or `None` for all paths.
+        """
         gates = np.ones(len(self.edges)) if path is None else np.zeros(len(self.edges))
         for edge in zip(path or (), (path or ())[1:]):
             gates[self._number[edge]] = 1

@@ -77,7 +77,12 @@ def compress(
 
 
 def primary_gates(trace: LSTMTrace, position: int) -> set[Node]:
-    """The gates that the primary path of a word uses: the candidate cells of every layer."""
+    """The gates that the primary path of a word uses: the candidate cells of every layer.
+
+    Args:
+        trace: `LSTMTrace`.
+        position: int. Of the word, counted from 0.
+    """
     return {("g", layer, position) for layer in range(len(trace.layers))}
 
 
@@ -86,6 +91,13 @@ def compression_schemes(trace: LSTMTrace, data: AgreementSet) -> dict[str, dict[
 
     `C_s` keeps the two candidate cells of the subject alone, `C_i` those of the noun in between,
     `C_si` both; `not ...` holds them and keeps everything else; `full` is the model itself.
+
+    Args:
+        trace: `LSTMTrace`.
+        data: `AgreementSet` with a noun in between.
+
+    Raises:
+        ValueError: for `data` without a noun in between.
     """
     if data.intervening is None:
         raise ValueError(

@@ -51,6 +51,9 @@ class AgreementGrammar:
             the verb: a model learns by heart that things never govern it.
         attraction: float from 0 to below 1. Defaults to 0.
 
+    Raises:
+        ValueError: for other `nouns`, or an `attraction` that these cannot show.
+
     Example:
 
     ```python
@@ -85,18 +88,37 @@ class AgreementGrammar:
         return f"AgreementGrammar(nouns={self.nouns!r}, attraction={self.attraction})"
 
     def encode(self, sentence: str) -> Array:
-        """The numbers of the words of a string, int64."""
+        """The numbers of the words of a string, int64.
+
+        Args:
+            sentence: str. Words with spaces between them.
+
+        Raises:
+            ValueError: for a word that the grammar does not have.
+        """
         unknown = [word for word in sentence.split() if word not in self.index]
         if unknown:
             raise ValueError(f"`sentence` must be of words of the grammar. Received: {unknown}.")
         return np.array([self.index[word] for word in sentence.split()], "int64")
 
     def decode(self, ids: Iterable[int]) -> list[str]:
-        """The words of a sequence of numbers, as a list."""
+        """The words of a sequence of numbers, as a list.
+
+        Args:
+            ids: sequence of int.
+        """
         return [self.words[number] for number in ids]
 
     def sentences(self, number: int, seed: int = 0) -> Array:
-        """Training sentences, `(number, 11)` int32, filled up with the end of sentence."""
+        """Training sentences, `(number, 11)` int32, filled up with the end of sentence.
+
+        Args:
+            number: int. How many.
+            seed: int. Defaults to 0.
+
+        Returns:
+            int32 array.
+        """
         rng = np.random.default_rng(seed)
         shares = np.array([share for _, share in TASKS.values()])
         table = np.full((number, LENGTH), self.index[END], "int32")
@@ -119,6 +141,9 @@ class AgreementGrammar:
 
         Returns:
             `AgreementSet`.
+
+        Raises:
+            ValueError: for another `task`.
         """
         if task not in TASKS:
             raise ValueError(f"`task` must be one of {list(TASKS)}. Received: task={task!r}.")

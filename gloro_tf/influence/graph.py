@@ -28,6 +28,9 @@ class GateGraph:
         layers: int.
         first: int. Position of the word.
         last: int. Position of the last word of context, where the logits are read.
+
+    Raises:
+        ValueError: without a layer, or for positions out of order.
     """
 
     def __init__(self, layers: int, first: int, last: int) -> None:
@@ -68,11 +71,19 @@ class GateGraph:
         return below + ([("h", layer, step - 1)] if before else [])
 
     def into(self, node: Node) -> list[Node]:
-        """The nodes with an edge into a node, in the order that numbers the paths."""
+        """The nodes with an edge into a node, in the order that numbers the paths.
+
+        Args:
+            node: `(kind, layer, step)`.
+        """
         return self._into[node]
 
     def out_of(self, node: Node) -> list[Node]:
-        """The nodes that a node has an edge into."""
+        """The nodes that a node has an edge into.
+
+        Args:
+            node: `(kind, layer, step)`.
+        """
         return self._out[node]
 
     @property
@@ -81,7 +92,11 @@ class GateGraph:
         return self.counts[self.target]
 
     def check(self, *nodes: Node) -> None:
-        """Raises a `ValueError` where a node is not in the graph."""
+        """Raises a `ValueError` where a node is not in the graph.
+
+        Args:
+            *nodes: `(kind, layer, step)` each.
+        """
         for node in nodes:
             if tuple(node) not in self._into:
                 raise ValueError(
@@ -90,7 +105,14 @@ class GateGraph:
                 )
 
     def offset(self, source: Node, node: Node) -> int:
-        """What an edge adds to the number of a path through it."""
+        """What an edge adds to the number of a path through it.
+
+        Args:
+            source, node: `(kind, layer, step)`, the ends of the edge.
+
+        Raises:
+            ValueError: where there is no such edge.
+        """
         total = 0
         for other in self._into[node]:
             if other == source:
@@ -99,7 +121,14 @@ class GateGraph:
         raise ValueError(f"There is no edge from {source!r} to {node!r}.")
 
     def index(self, path: Sequence[Node]) -> int:
-        """The number of a path, given as its nodes from `source` to `target`."""
+        """The number of a path, given as its nodes from `source` to `target`.
+
+        Args:
+            path: sequence of nodes `(kind, layer, step)`.
+
+        Raises:
+            ValueError: for what is no path from `source` to `target`.
+        """
         nodes = [(kind, layer, step) for kind, layer, step in path]
         self.check(*nodes)
         if nodes[:1] != [self.source] or nodes[-1:] != [self.target]:
@@ -109,7 +138,14 @@ class GateGraph:
         return sum(self.offset(a, b) for a, b in zip(nodes, nodes[1:]))
 
     def path(self, index: int) -> tuple[Node, ...]:
-        """The nodes of the path with a number."""
+        """The nodes of the path with a number.
+
+        Args:
+            index: int from 0 to `paths - 1`.
+
+        Raises:
+            ValueError: for an `index` out of this range.
+        """
         if not 0 <= index < self.paths:
             raise ValueError(
                 f"`index` must be from 0 to {self.paths - 1}. Received: index={index}."
@@ -124,7 +160,11 @@ class GateGraph:
         return tuple(reversed(path))
 
     def boundary(self, step: int) -> list[Node]:
-        """The nodes of which every path crosses exactly one between a step and the next."""
+        """The nodes of which every path crosses exactly one between a step and the next.
+
+        Args:
+            step: int. The earlier of the two.
+        """
         return [(k, layer, step) for layer in range(self.layers) for k in ("c", "h")]
 
 
@@ -162,6 +202,9 @@ def count_paths(steps: int, layers: int) -> int:
     Returns:
         int.
 
+    Raises:
+        ValueError: for less than one of either.
+
     Example:
 
     ```python
@@ -183,7 +226,11 @@ def count_paths(steps: int, layers: int) -> int:
 
 
 def label(path: Iterable[Node]) -> str:
-    """A path in one line, such as `x1 c~0.1 c0.1 h0.1 q`: kind, layer, step."""
+    """A path in one line, such as `x1 c~0.1 c0.1 h0.1 q`: kind, layer, step.
+
+    Args:
+        path: sequence of nodes `(kind, layer, step)`.
+    """
     parts = []
     for kind, layer, step in path:
         parts.append(

@@ -26,6 +26,9 @@ class Line:
             or `None` for exactly `steps` points. Defaults to 0.01.
         max_steps: int. Where doubling ends; a result beyond the tolerance then says so. Defaults
             to 6400.
+
+    Raises:
+        ValueError: for a `position`, `steps` or `tolerance` out of range.
     """
 
     def __init__(
@@ -54,7 +57,15 @@ class Line:
         self.baseline = baseline
 
     def start(self, trace: LSTMTrace, ids: Array) -> Array:
-        """The baselines, `(batch, embedding)` float64, for `ids` of shape `(batch, length)`."""
+        """The baselines, `(batch, embedding)` float64, for `ids` of shape `(batch, length)`.
+
+        Args:
+            trace: `LSTMTrace`, whose embeddings it moves among.
+            ids: `(batch, length)` integers.
+
+        Raises:
+            ValueError: for a `baseline` of another shape than an embedding.
+        """
         width = trace.embedding.shape[1]
         baseline = np.atleast_2d(np.asarray(self.baseline, "float64"))
         if baseline.shape not in ((1, width), (len(ids), width)):

@@ -51,6 +51,11 @@ class Path:
 class PathInfluences:
     """The influences of all paths for one sentence; made by `path_influences`.
 
+    Args:
+        problem: the sentence, quantity and line.
+        values: `(paths,)` float64 array.
+        influence: `Influence` of the word as a whole.
+
     Attributes:
         values: `(paths,)` float64, in an order that depends on the graph alone, so that an index
             means the same path, up to its position, in all sentences of a task.
@@ -74,11 +79,19 @@ class PathInfluences:
         )
 
     def name(self, index: int) -> tuple[Node, ...]:
-        """The nodes of the path with an index."""
+        """The nodes of the path with an index.
+
+        Args:
+            index: int. The number of the path.
+        """
         return self.graph.path(index)
 
     def index(self, path: int | Path | Sequence[Node]) -> int:
-        """The index of a path: an integer, a `Path`, or its nodes."""
+        """The index of a path: an integer, a `Path`, or its nodes.
+
+        Args:
+            path: one of these.
+        """
         if isinstance(path, (int, np.integer)):
             self.graph.path(path)
             return int(path)
@@ -102,6 +115,9 @@ class PathInfluences:
 
         Returns:
             A list of `Path`.
+
+        Raises:
+            ValueError: for another `by`.
         """
         keys = {"positive": -self.values, "negative": self.values, "size": -np.abs(self.values)}
         if by not in keys:

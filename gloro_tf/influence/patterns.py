@@ -118,6 +118,9 @@ def guided_refinement(
     Returns:
         A list of `beam` or fewer `GuidedPath`, the strongest first.
 
+    Raises:
+        ValueError: for a `beam` below 1, or another `sign`.
+
     Reference:
         [Lu et al., Influence Patterns for Explaining Information Flow in BERT](
         https://arxiv.org/abs/2011.00740), for the greedy search.

@@ -30,6 +30,9 @@ class LinearQuantity:
     Args:
         weights: `(vocabulary,)` floats, or `(batch, vocabulary)` for the batched functions.
 
+    Raises:
+        ValueError: for `weights` of another shape, or not finite.
+
     Example:
 
     ```python
@@ -46,7 +49,14 @@ class LinearQuantity:
             )
 
     def head(self, trace: LSTMTrace) -> tuple[Array, Array]:
-        """Returns its gradient in the last output, `(batch, units)`, and its constant, `(batch,)`."""
+        """Returns its gradient in the last output, `(batch, units)`, and its constant, `(batch,)`.
+
+        Args:
+            trace: `LSTMTrace`, whose head the logits come from.
+
+        Raises:
+            ValueError: for `weights` of another vocabulary.
+        """
         if self.weights.shape[1] != trace.vocabulary:
             raise ValueError(
                 f"`weights` must have one entry for each of {trace.vocabulary} logits. "
@@ -61,6 +71,9 @@ class NumberAgreement:
     Args:
         correct_id: int, or `(batch,)` integers for the batched functions.
         wrong_id: likewise.
+
+    Raises:
+        ValueError: for ids of different lengths.
 
     Reference:
         [Lu et al., Influence Paths for Characterizing Subject-Verb Number Agreement in LSTM

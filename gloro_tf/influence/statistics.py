@@ -48,18 +48,30 @@ def exceedance(values, index):
 
 
 def mean_rank(path: str | Path | Sequence[Node], sample: Sequence[PathInfluences]) -> float:
-    """The mean rank of a path, 1 where it is the most positive of its sentence."""
+    """The mean rank of a path, 1 where it is the most positive of its sentence.
+
+    Args:
+        path, sample: as for `t_value`.
+    """
     index, values = _table(path, sample)
     return float(np.mean([1 + np.sum(row > row[index]) for row in values]))
 
 
 def positive_share(path: str | Path | Sequence[Node], sample: Sequence[PathInfluences]) -> float:
-    """A path's mean part of all positive influence; 0 in sentences where it is not positive."""
+    """A path's mean part of all positive influence; 0 in sentences where it is not positive.
+
+    Args:
+        path, sample: as for `t_value`.
+    """
     return _share(path, sample, 1)
 
 
 def negative_share(path: str | Path | Sequence[Node], sample: Sequence[PathInfluences]) -> float:
-    """A path's mean part of all negative influence, as a positive number."""
+    """A path's mean part of all negative influence, as a positive number.
+
+    Args:
+        path, sample: as for `t_value`.
+    """
     return _share(path, sample, -1)
 
 

@@ -82,7 +82,12 @@ def sample_paths(
 
 
 def primary_path_row(task: str, condition: str, noun: str, sample: Sequence[PathInfluences]) -> Row:
-    """The `Row` of a sample of `PathInfluences`."""
+    """The `Row` of a sample of `PathInfluences`.
+
+    Args:
+        task, condition, noun: str. What the row is called.
+        sample: list of `PathInfluences`, one for each sentence.
+    """
     path, totals = sample[0].primary, np.array([p.influence.total for p in sample])
     primary = np.mean([p.primary.value for p in sample])
     share = positive_share if primary >= 0 else negative_share
@@ -136,7 +141,14 @@ def primary_path_table(
 
 
 def format_rows(rows: Iterable[Row]) -> str:
-    """Rows as a markdown table."""
+    """Rows as a markdown table.
+
+    Args:
+        rows: `Row`s, as from `primary_path_table`.
+
+    Returns:
+        str.
+    """
     head = ["task", "C", "noun", "P+", "paths", "share", "t", "rank", "total", "primary"]
     head += ["two neurons", "their t", "their part", "completeness"]
     table = []
@@ -173,7 +185,11 @@ def compression_table(
 
 
 def format_compression(table: Mapping[tuple[str, str], Mapping[str, float]]) -> str:
-    """A compression table as markdown."""
+    """A compression table as markdown.
+
+    Args:
+        table: what `compression_table` returns.
+    """
     schemes = list(next(iter(table.values())))
     rows = [[*key, *(f"{row[name]:.2f}" for name in schemes)] for key, row in table.items()]
     return markdown(["task", "C", *schemes], rows)

@@ -94,6 +94,9 @@ class LSTMTrace:
             tolerance: float. The largest difference, relative to the largest output. Defaults to
                 1e-5. The difference found is kept as `deviation`.
 
+        Returns:
+            `LSTMTrace`.
+
         Raises:
             ValueError: for a layer or setting that is not supported, with what to do instead, or
                 if the two forward passes differ.
@@ -125,6 +128,9 @@ class LSTMTrace:
             embedding: str. Name of the embedding's weight.
             rnn: str. Name of the `nn.LSTM`.
             head: str. Name of the `nn.Linear` into the vocabulary.
+
+        Returns:
+            `LSTMTrace`.
 
         Raises:
             ValueError: if a name is missing, or the LSTM has projections or two directions.
@@ -167,7 +173,12 @@ class LSTMTrace:
         return f"LSTMTrace({sizes})"
 
     def check_ids(self, name: str, ids: ArrayLike) -> None:
-        """Raises a `ValueError` where something is not a word's number."""
+        """Raises a `ValueError` where something is not a word's number.
+
+        Args:
+            name: str. What the message calls them.
+            ids: integers of any shape.
+        """
         ids = np.asarray(ids)
         if ids.dtype.kind not in "iu" or not ids.size or ids.min() < 0:
             raise ValueError(f"`{name}` must be integers from 0 on. Received: {name}={ids!r}.")
@@ -178,7 +189,11 @@ class LSTMTrace:
             )
 
     def embed(self, ids: Array) -> Array:
-        """The embeddings of words, float64."""
+        """The embeddings of words, float64.
+
+        Args:
+            ids: integer array of any shape.
+        """
         return self.embedding[ids].astype("float64")
 
     def run(
@@ -211,7 +226,14 @@ class LSTMTrace:
         return cells
 
     def logits(self, ids: ArrayLike) -> Array:
-        """Logits after every word, `(batch, length, vocabulary)` float64."""
+        """Logits after every word, `(batch, length, vocabulary)` float64.
+
+        Args:
+            ids: `(batch, length)` integers, unpadded, or `(length,)`.
+
+        Returns:
+            float64 array.
+        """
         ids = np.atleast_2d(np.asarray(ids))
         cells = self.run(ids)
         top = [cells[len(self.layers) - 1, step].h for step in range(ids.shape[1])]

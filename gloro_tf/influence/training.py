@@ -97,7 +97,17 @@ def train_language_model(
 def accuracies(
     trace: LSTMTrace, grammar: AgreementGrammar, number: int = 200, seed: int = 1
 ) -> dict[tuple[str, str], float]:
-    """Agreement accuracy in all 18 conditions, a dict from `(task, condition)` to floats."""
+    """Agreement accuracy in all 18 conditions, a dict from `(task, condition)` to floats.
+
+    Args:
+        trace: `LSTMTrace`.
+        grammar: `AgreementGrammar`.
+        number: int. Sentences for each condition. Defaults to 200.
+        seed: int. Not that of the training sentences. Defaults to 1.
+
+    Returns:
+        dict.
+    """
     result = {}
     for task in TASKS:
         data = grammar.agreement_set(task, number, seed)

@@ -79,6 +79,9 @@ class Certifying(Part):
 
         Nothing here checks that they belong to these weights: it is for files whose SHA-256 is
         known. `margin_lipschitz("bound")` computes the bound again.
+
+        Args:
+            tables: dict, as `frozen_tables` returns it.
         """
         tables = {"forms": np.full(self._tables[-1].shape, np.inf), **tables}
         for name, variable in zip(TABLES, self._tables, strict=True):

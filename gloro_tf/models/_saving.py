@@ -16,12 +16,23 @@ class Saving(Part):
     """The part of `GloroModel` that writes it and reads it back."""
 
     def save_to_preset(self, folder: PathLike) -> None:
-        """Writes `config.json`, `model.weights.npz` and `SHA256SUMS`; see `from_preset`."""
+        """Writes `config.json`, `model.weights.npz` and `SHA256SUMS`; see `from_preset`.
+
+        Args:
+            folder: path. It is made if it is not there.
+        """
         preset.save_to_preset(self, folder)
 
     @classmethod
     def from_preset(cls, folder: PathLike) -> Any:
-        """Loads a folder of `save_to_preset`, frozen if it was, after checking its SHA-256 sums."""
+        """Loads a folder of `save_to_preset`, frozen if it was, after checking its SHA-256 sums.
+
+        Args:
+            folder: path of what `save_to_preset` wrote.
+
+        Returns:
+            The model, of the class that was saved.
+        """
         return preset.load_preset(folder)
 
     def get_compile_config(self) -> Config:

@@ -145,7 +145,11 @@ class GloroModel(Certifying, Guards, Saving, keras.Model):
     # ---- the estimate, for training
 
     def refresh_iterates(self, iterations: int = 50) -> Self:
-        """Moves the power iterates on, so that the estimate converges; returns self."""
+        """Moves the power iterates on, so that the estimate converges; returns self.
+
+        Args:
+            iterations: int. Defaults to 50.
+        """
         self._power.refresh(iterations, self.variables)
         return self
 
@@ -266,6 +270,9 @@ class GloroModel(Certifying, Guards, Saving, keras.Model):
 
         Args:
             kind: `"bound"` (guaranteed) or `"estimate"` (converged power iteration, from below).
+
+        Raises:
+            ValueError: for another `kind`, or weights with NaN or infinity.
         """
         self._check_arguments()
         if kind == "bound":
@@ -277,7 +284,12 @@ class GloroModel(Certifying, Guards, Saving, keras.Model):
         return ops.convert_to_numpy(self._power.margins()).astype("float64")
 
     def lipschitz_report(self, iterations: int = 200, verbose: int = 0) -> report.Report:
-        """Returns a `gloro_tf.lipschitz.Report`: per layer, estimate, bound and gap."""
+        """Returns a `gloro_tf.lipschitz.Report`: per layer, estimate, bound and gap.
+
+        Args:
+            iterations: int. Power iterations for each layer. Defaults to 200.
+            verbose: int. 1 shows a progress bar over the layers. Defaults to 0.
+        """
         self._check_arguments()
         estimates = api.estimates_of(self._trace, iterations)
         bounds = api.bounds_of(self._trace, verbose)
