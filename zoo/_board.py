@@ -26,6 +26,9 @@ def leaderboard(
             trained for.
         format: `"text"`, `"markdown"`, `"csv"` or `"rows"` (list of dicts).
 
+    Returns:
+        str, or a list of dicts for `"rows"`.
+
     Raises:
         ValueError: for a data set without models, or a radius that no card holds.
     """

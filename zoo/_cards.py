@@ -64,7 +64,15 @@ class Card:
 
     @classmethod
     def from_json(cls, text: str, where: str = "the card") -> Self:
-        """Reads a card; raises `ValueError` for anything that is not one."""
+        """Reads a card; raises `ValueError` for anything that is not one.
+
+        Args:
+            text: str. What `to_json` returned.
+            where: str. What the message calls it.
+
+        Returns:
+            `Card`.
+        """
         try:
             fields = json.loads(text)
             card = cls(**fields)

@@ -145,6 +145,9 @@ def evaluate(
     Returns:
         dict for JSON: `clean_accuracy`, and `vra` with a row for each radius, by the bound and by the
         estimate; or `regions`, with counts before and after correction.
+
+    Raises:
+        ValueError: for a `limit` below 1, or a `dataset` that the entry is not measured on.
     """
     card = _registry.card(name)
     if limit is not None and limit < 1:

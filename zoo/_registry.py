@@ -55,6 +55,9 @@ def names(
 def card(name: str) -> Card:
     """Returns the `Card` of a model: `"name"` for the newest revision, `"name@2"` for another.
 
+    Args:
+        name: str.
+
     Raises:
         ValueError: for an unknown name or revision, with the nearest ones.
     """

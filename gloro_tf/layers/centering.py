@@ -57,7 +57,11 @@ class Centering(keras.layers.Layer):
         return input_shape
 
     def track(self, mean: Tensor) -> Tensor:
-        """Moves the average towards a batch's mean, `(channels,)`, and returns that mean."""
+        """Moves the average towards a batch's mean, `(channels,)`, and returns that mean.
+
+        Args:
+            mean: `(channels,)` tensor.
+        """
         step = (1 - self.momentum) * (ops.stop_gradient(mean) - self.moving_mean)
         self.moving_mean.assign(self.moving_mean + step)
         return mean

@@ -32,6 +32,9 @@ class LinearResidualConv2D(keras.layers.Layer):
 
     Inputs are `(batch, height, width, channels)`, the output has the same shape.
 
+    Raises:
+        ValueError: for an even `kernel_size`.
+
     Reference:
         [Hu et al., Unlocking Deterministic Robustness Certification on ImageNet](
         https://arxiv.org/abs/2301.12549), section 3 and equation 5; centering from

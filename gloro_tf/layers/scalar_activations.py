@@ -92,6 +92,9 @@ class UnitSlope(_Scalar):
     Args:
         activation: `"gelu"` (error function), `"gelu_tanh"`, `"silu"` or `"mish"`.
         **kwargs: Base `keras.layers.Layer` arguments.
+
+    Raises:
+        ValueError: for another `activation`.
     """
 
     def __init__(self, activation: str = "gelu", **kwargs: Any) -> None:

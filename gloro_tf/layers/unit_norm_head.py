@@ -21,6 +21,9 @@ class UnitNormHead(keras.layers.Layer):
         kernel_initializer: as in Keras. Defaults to `"orthogonal"`.
         **kwargs: Base `keras.layers.Layer` arguments.
 
+    Raises:
+        ValueError: for `units` below 1.
+
     Reference:
         [Singla et al., Improved deterministic l2 robustness](https://arxiv.org/abs/2108.04062)
         (last-layer normalisation).

@@ -57,7 +57,12 @@ class Factor:
         raise NotImplementedError
 
     def advance(self, iterate: Tensor, steps: int) -> Tensor:
-        """Returns the iterate after `steps` power iterations."""
+        """Returns the iterate after `steps` power iterations.
+
+        Args:
+            iterate: tensor of `iterate_shape`.
+            steps: int.
+        """
         return iterate
 
     def offset(self) -> float:
@@ -80,6 +85,9 @@ class Constant(Factor):
             for layers that only move or compare values, which are exact.
         identity: bool. Whether the layer is the identity at inference.
         absolute: float. Bound on the L2 norm of an error that does not shrink with the input.
+
+    Raises:
+        ValueError: for a `value` that is negative or not finite.
     """
 
     def __init__(

@@ -42,9 +42,21 @@ class LinearOperator(Factor):
         self.kernel, self.bias, self.cells = kernel, bias, cells
 
     def apply(self, x: Tensor, kernel: Tensor) -> Tensor:
+        """Returns the map of a batch, without the bias.
+
+        Args:
+            x: `(batch, ...)` tensor in the domain.
+            kernel: what `prepare` returns.
+        """
         raise NotImplementedError
 
     def adjoint(self, y: Tensor, kernel: Tensor) -> Tensor:
+        """Returns the adjoint map of a batch.
+
+        Args:
+            y: `(batch, ...)` tensor in the codomain.
+            kernel: what `prepare` returns.
+        """
         raise NotImplementedError
 
     def prepare(self) -> Tensor:
@@ -71,6 +83,7 @@ class LinearOperator(Factor):
         raise NotImplementedError
 
     def output_size(self) -> int:
+        """How many entries one output has."""
         raise NotImplementedError
 
     def absolute_norm(self) -> float:
@@ -232,7 +245,14 @@ class ConvOperator(LinearOperator):
         return self.schur(self.kernel())
 
     def schur(self, kernel: Tensor) -> float:
-        """Bounds the norm of the convolution with the absolute values of a kernel."""
+        """Bounds the norm of the convolution with the absolute values of a kernel.
+
+        Args:
+            kernel: tensor of the shape of the layer's.
+
+        Returns:
+            float, rounded up.
+        """
         size = np.abs(float64(kernel))
         height, width, per_group, _ = size.shape
         per_output = size.sum(axis=(0, 1, 2)).max()

@@ -43,5 +43,12 @@ class MarginLoss(keras.losses.Loss):
         return self.from_margins(label_matrix(y_true, logits.shape[-1]), logits, growth)
 
     def from_margins(self, labels: Tensor, logits: Tensor, growth: Tensor) -> Tensor:
-        """Returns `(batch,)` losses from `(batch, classes)` labels, logits and growth."""
+        """Returns `(batch,)` losses from `(batch, classes)` labels, logits and growth.
+
+        Args:
+            labels: `(batch, classes)` rows that sum to 1.
+            logits: `(batch, classes)` tensor.
+            growth: `(batch, classes)` tensor: what each rival can gain on the label within the
+                radius.
+        """
         raise NotImplementedError

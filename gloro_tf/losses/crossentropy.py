@@ -22,6 +22,9 @@ class Crossentropy(CertifiedLoss):
         name: str.
         **kwargs: Base `keras.losses.Loss` arguments.
 
+    Raises:
+        ValueError: for a `temperature` that is not positive.
+
     Reference:
         [Leino et al., Globally-Robust Neural Networks](https://arxiv.org/abs/2102.08452), sec. 4.
     """

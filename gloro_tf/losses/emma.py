@@ -27,6 +27,9 @@ class EMMA(MarginLoss):
         name: str.
         **kwargs: Base `keras.losses.Loss` arguments.
 
+    Raises:
+        ValueError: for a `floor` outside of [0, 1] or a `temperature` that is not positive.
+
     Reference:
         [Hu et al., Unlocking Deterministic Robustness Certification on ImageNet](
         https://arxiv.org/abs/2301.12549), section 4; the floor is in the authors' code only.
@@ -43,7 +46,14 @@ class EMMA(MarginLoss):
         self.floor, self.temperature = floor, temperature
 
     def shifted(self, labels: Tensor, logits: Tensor, growth: Tensor) -> Tensor:
-        """The differences to the label's logit, `(batch, classes)`, moved by each share."""
+        """The differences to the label's logit, `(batch, classes)`, moved by each share.
+
+        Args:
+            labels: `(batch, classes)` rows that sum to 1.
+            logits: `(batch, classes)` tensor.
+            growth: `(batch, classes)` tensor: what each rival can gain on the label within the
+                radius.
+        """
         difference = logits - ops.sum(labels * logits, axis=-1, keepdims=True)
         share = ops.clip(-difference / ops.maximum(growth, 1e-8), self.floor, 1.0)
         return difference + ops.stop_gradient(share) * growth

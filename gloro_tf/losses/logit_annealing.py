@@ -27,6 +27,9 @@ class LogitAnnealing(EMMA):
         name: str.
         **kwargs: Base `keras.losses.Loss` arguments.
 
+    Raises:
+        ValueError: for an `offset` below 0, or a `power` between 0 and 1.
+
     Reference:
         [Lai et al., Enhancing Certified Robustness via Block Reflector Orthogonal Layers and Logit
         Annealing Loss](https://arxiv.org/abs/2505.15174), section 5.

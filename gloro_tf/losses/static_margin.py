@@ -17,6 +17,9 @@ class StaticMargin(MarginLoss):
 
     `CE(logits + epsilon * K[label], label)`, with `K[label, label] = 0`.
 
+    Args:
+        name: str.
+
     Reference:
         [Tsuzuku et al., Lipschitz-Margin Training](https://arxiv.org/abs/1802.04034), with pairwise
         constants.

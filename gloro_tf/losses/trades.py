@@ -26,6 +26,9 @@ class Trades(CertifiedLoss):
         name: str.
         **kwargs: Base `keras.losses.Loss` arguments.
 
+    Raises:
+        ValueError: for another `kind`, or a negative `weight`.
+
     Reference:
         [Leino et al., Globally-Robust Neural Networks](https://arxiv.org/abs/2102.08452), sec. 4;
         [Zhang et al., TRADES](https://arxiv.org/abs/1901.08573).
@@ -47,7 +50,11 @@ class Trades(CertifiedLoss):
         self._variable = None
 
     def bind(self, variable: keras.Variable) -> None:
-        """Reads the weight from a variable of the model, so that it can be scheduled."""
+        """Reads the weight from a variable of the model, so that it can be scheduled.
+
+        Args:
+            variable: scalar `keras.Variable`.
+        """
         self._variable = variable
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:

@@ -22,6 +22,12 @@ def top_class(logits: Tensor) -> Tensor:
     """Index of the largest logit, the first of equal ones, `(batch,)` int32.
 
     `top_k` rather than `argmax`, whose TensorFlow form does not export to ONNX or LiteRT.
+
+    Args:
+        logits: `(batch, classes)` tensor.
+
+    Returns:
+        int32 tensor.
     """
     return ops.top_k(logits, 1)[1][..., 0]
 
@@ -92,16 +98,35 @@ class FrozenMargins:
         """From real-arithmetic constants and the float32 error `slope * ||x - centre|| + offset`.
 
         The error counts twice, at `x` and at a point `radius` further out.
+
+        Args:
+            margin_lipschitz: `(classes, classes)` array.
+            slope, offset: `(classes, classes)` arrays.
+            centre: float. Defaults to 0.
+
+        Returns:
+            `FrozenMargins`.
         """
         return cls(margin_lipschitz + slope, 2 * slope, 2 * offset, centre)
 
     def with_forms(self, forms: Array, per_error: Array, fixed: Array) -> FrozenMargins:
         """The tables where each input's error follows from its measured norms, given what
-        `gloro_tf.lipschitz.measured.error_forms` found."""
+        `gloro_tf.lipschitz.measured.error_forms` found.
+
+        Args:
+            forms: `(2, values + 1)` array.
+            per_error, fixed: `(classes, classes)` arrays.
+        """
         return FrozenMargins(self.growth, 2 * per_error, 2 * fixed, self.centre, forms * [[1], [2]])
 
     def sizes(self, inputs: Tensor, norms: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """`(size, extra)` in float32, `(batch, 1)` each, outward by their own rounding."""
+        """`(size, extra)` in float32, `(batch, 1)` each, outward by their own rounding.
+
+        Args:
+            inputs: `(batch, ...)` tensor, what the model was given.
+            norms: `(batch, values)` tensor as measured, where the tables have `forms`. Defaults to
+                none.
+        """
         if norms is not None:
             terms = ops.concatenate([ops.ones_like(norms[:, :1]), norms], axis=-1)
             found = ops.matmul(terms, ops.transpose(self.forms)) * LENGTH_OUTWARD + _TINY
@@ -118,7 +143,12 @@ class FrozenMargins:
         self, logits: Tensor, inputs: Tensor, norms: Tensor | None = None
     ) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         """Returns a callable from `(batch,)` classes to their growth and slack rows, slack outward
-        by its own rounding; `norms` as measured, where the tables have `forms`."""
+        by its own rounding; `norms` as measured, where the tables have `forms`.
+
+        Args:
+            logits: `(batch, classes)` tensor, as executed.
+            inputs: `(batch, ...)` tensor, what the model was given.
+        """
         size, extra = self.sizes(inputs, norms)
         largest = ops.max(ops.abs(logits), axis=-1, keepdims=True)
         finite = ops.isfinite(largest) & ops.isfinite(size) & ops.isfinite(extra + largest)
@@ -139,7 +169,19 @@ class FrozenMargins:
         relaxation: Relaxation = STRICT,
         norms: Tensor | None = None,
     ) -> Tensor:
-        """Appends the bottom score, `(batch, classes + 1)`."""
+        """Appends the bottom score, `(batch, classes + 1)`.
+
+        Args:
+            logits: `(batch, classes)` tensor, as executed.
+            inputs: `(batch, ...)` tensor, what the model was given.
+            epsilon: float or scalar tensor.
+            relaxation: `Relaxation`. Defaults to none.
+            norms: `(batch, values)` tensor as measured, where the tables have `forms`. Defaults to
+                none.
+
+        Returns:
+            `(batch, classes + 1)` tensor.
+        """
         rows = self.rows(logits, inputs, norms)
 
         def growth_of(winner):
@@ -188,6 +230,11 @@ class FrozenMargins:
         return np.where(finite[:, None], radii, 0.0), order.astype("int64")
 
     def radius(self, logits: Array, length: Array) -> tuple[Array, Array]:
-        """The labels and the radii of the ordinary promise: int64 and float64 `(n,)`."""
+        """The labels and the radii of the ordinary promise: int64 and float64 `(n,)`.
+
+        Args:
+            logits: `(n, classes)` array, as executed.
+            length: `(n,)` array. The L2 distances of the inputs to `centre`.
+        """
         radii, order = self.radii(logits, length)
         return order[:, 0], radii[:, 0]

@@ -75,6 +75,9 @@ def relaxed_bottom(
             `logit_i - logit_j` can grow.
         relaxation: `Relaxation`.
 
+    Returns:
+        `(batch, classes + 1)` tensor.
+
     Reference:
         [Leino and Fredrikson, Relaxing Local Robustness](https://arxiv.org/abs/2106.06624),
         sections 3 and 4.
@@ -145,6 +148,11 @@ def _order(logits, k, module):
 
 
 def loosest(radii: Tensor, epsilon: Tensor) -> Tensor:
-    """The largest promised `k` at a radius, `(batch,)` int32; 0 where nothing is promised."""
+    """The largest promised `k` at a radius, `(batch,)` int32; 0 where nothing is promised.
+
+    Args:
+        radii: `(batch, k)` tensor, as `relaxed_radii` returns them.
+        epsilon: float or scalar tensor.
+    """
     ranks = np.arange(1, radii.shape[-1] + 1)
     return ops.cast(ops.max(ops.where(radii > epsilon, ranks[None], 0), axis=-1), "int32")

@@ -30,6 +30,9 @@ def get(identifier: str | keras.metrics.Metric) -> Any:
     Ours are `"clean_accuracy"`, `"vra"`, `"rejection_rate"`, `"certified_radius"`, `"top_k_vra"`,
     `"affinity_vra"` and `"promised_set_size"`; `"vra.0.5"` is the VRA at radius 0.5.
 
+    Args:
+        identifier: str, or a metric.
+
     Raises:
         ValueError: for a string that looks like one of ours and is not.
     """
@@ -55,6 +58,10 @@ class RowMean(keras.metrics.Metric):
     """A mean over examples, exact whatever the batch sizes.
 
     Subclasses give one value per example in `values`.
+
+    Args:
+        name: str.
+        dtype: str.
     """
 
     def __init__(self, name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
@@ -63,6 +70,12 @@ class RowMean(keras.metrics.Metric):
         self.count = self.add_weight(name="count", initializer="zeros")
 
     def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Returns what is averaged, `(batch,)`.
+
+        Args:
+            y_true: labels, integers or one-hot rows.
+            y_pred: `(batch, ...)` tensor, the outputs of the model.
+        """
         raise NotImplementedError
 
     def update_state(
@@ -89,7 +102,13 @@ class RadiusMetric(RowMean):
     needs_constants: Any = False
 
     def select(self, logits: Tensor, radii: Tensor, order: Tensor, epsilon: Tensor) -> Tensor:
-        """What `update_state` gets as `y_pred`, from the radii of `margins.relaxed_radii`."""
+        """What `update_state` gets as `y_pred`, from the radii of `margins.relaxed_radii`.
+
+        Args:
+            logits: `(batch, classes)` tensor.
+            radii, order: `(batch, k)` each, as `relaxed_radii` returns them.
+            epsilon: scalar tensor, the radius of the model.
+        """
         radius = ops.max(radii, axis=-1, keepdims=True)
         return ops.concatenate([logits, radius], axis=-1)
 
@@ -104,7 +123,13 @@ class PromiseMetric(RowMean):
     needs_constants = True
 
     def select(self, logits: Tensor, radii: Tensor, order: Tensor, epsilon: Tensor) -> Tensor:
-        """The members of the promised set, `(batch, classes)` float32."""
+        """The members of the promised set, `(batch, classes)` float32.
+
+        Args:
+            logits: `(batch, classes)` tensor.
+            radii, order: `(batch, k)` each, as `relaxed_radii` returns them.
+            epsilon: scalar tensor, the radius of the model.
+        """
         size = loosest(radii, epsilon)
         ranks = ops.arange(order.shape[-1], dtype="int32")
         counted = ops.cast(ranks[None] < size[:, None], "float32")

@@ -173,6 +173,9 @@ def propose_from_confusion(
 
     Returns:
         list of sorted lists of class indices, singletons included; disjoint.
+
+    Raises:
+        ValueError: for a `confusion` that is not square, or a `size` out of range.
     """
     confusion = np.asarray(confusion, "float64")
     if confusion.ndim != 2 or confusion.shape[0] != confusion.shape[1] or np.any(confusion < 0):
@@ -210,6 +213,9 @@ def propose_from_hierarchy(
     Returns:
         `{node: members}` of the nodes with 2 to `size` classes below them; of nodes with the same
         members, the one nearest to them.
+
+    Raises:
+        ValueError: for a hierarchy with a cycle.
     """
     below: dict[str, list[str]] = {}
     for name in class_names:

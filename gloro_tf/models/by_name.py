@@ -30,6 +30,9 @@ def build(name: str, input_shape: Sequence[int], classes: int) -> keras.Model:
         input_shape: tuple. Shape of one input.
         classes: int.
 
+    Returns:
+        `keras.Model`.
+
     Raises:
         ValueError: for an unknown name, sizes beyond `WEIGHTS` weights in a stack, or a shape that the
             architecture does not take.

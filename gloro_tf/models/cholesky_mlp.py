@@ -25,6 +25,9 @@ class CholeskyMLP(keras.Model):
         classes: int. At least 2.
         dtype: dtype policy of the layers. Defaults to Keras' global one.
         **kwargs: Base `keras.Model` arguments (`name`).
+
+    Raises:
+        ValueError: for a `depth` below 1 or fewer than 2 `classes`.
     """
 
     def __init__(

@@ -41,6 +41,9 @@ class ConvNet(keras.Model):
         dtype: dtype policy of the layers. Defaults to Keras' global one.
         **kwargs: Base `keras.Model` arguments (`name`).
 
+    Raises:
+        ValueError: for another `activation` or fewer than 2 `classes`.
+
     Example:
 
     >>> gloro_tf.models.ConvNet("2C2F", (28, 28, 1), 10).count_params()

@@ -44,7 +44,11 @@ class Ball:
         self.axes = tuple(range(1, self.centre.ndim))
 
     def direction(self, gradient: Array) -> Array:
-        """The steepest step of length one: normalised rows in L2, signs in L-infinity."""
+        """The steepest step of length one: normalised rows in L2, signs in L-infinity.
+
+        Args:
+            gradient: `(n, ...)` array in the shape of the centres.
+        """
         gradient = np.nan_to_num(np.asarray(gradient, "float64"), posinf=1e300, neginf=-1e300)
         if self.norm == "linf":
             return np.sign(gradient)
@@ -53,11 +57,23 @@ class Ball:
         return scaled / np.maximum(self._lengths(scaled), 1e-300)
 
     def step(self, points: Array, gradient: Array, size: float) -> Array:
-        """The points after a step of `size` radii, back in the ball and in the box."""
+        """The points after a step of `size` radii, back in the ball and in the box.
+
+        Args:
+            points, gradient: `(n, ...)` arrays in the shape of the centres.
+            size: float. In radii.
+        """
         return self.project(points + self.radius * size * self.direction(gradient))
 
     def sample(self, rng: np.random.Generator) -> Array:
-        """Uniform points of the ball, before the box; float64."""
+        """Uniform points of the ball, before the box; float64.
+
+        Args:
+            rng: `numpy.random.Generator`.
+
+        Returns:
+            `(n, ...)` array.
+        """
         if self.norm == "linf":
             return self.centre + self.radius * rng.uniform(-1, 1, self.centre.shape)
         far = rng.random(self.radius.shape) ** (1 / max(1, self.centre[0].size))
@@ -67,6 +83,12 @@ class Ball:
         """Float32 inputs in the box whose float64 distance is inside the ball.
 
         The box first, then towards the centre, which keeps what lies between the two in the box.
+
+        Args:
+            points: `(n, ...)` array in the shape of the centres.
+
+        Returns:
+            float32 array.
         """
         offset = np.clip(points, *self.bounds) - self.centre
         for shrink in (1.0, 1 - 1e-6, 1 - 1e-4):
@@ -83,7 +105,14 @@ class Ball:
         return rounded
 
     def distance(self, points: ArrayLike) -> Array:
-        """Distances from the centres, `(n,)` float64."""
+        """Distances from the centres, `(n,)` float64.
+
+        Args:
+            points: `(n, ...)` array in the shape of the centres.
+
+        Returns:
+            float64 array, in the norm of the ball.
+        """
         return self._lengths(np.asarray(points, "float64") - self.centre).reshape(-1)
 
     def _lengths(self, offset):

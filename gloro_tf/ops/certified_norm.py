@@ -20,7 +20,15 @@ LANCZOS_FROM = 400
 
 
 def round_up(value: ArrayLike, operations: int = 1) -> Any:
-    """Rounds a non-negative float64 result of `operations` roundings outwards."""
+    """Rounds a non-negative float64 result of `operations` roundings outwards.
+
+    Args:
+        value: float or array, not negative.
+        operations: int. Roundings that led to it. Defaults to 1.
+
+    Returns:
+        float64, of the shape of `value`.
+    """
     value = np.asarray(value, "float64")
     grown = np.nextafter(value * (1 + 2 * operations * UNIT_ROUNDOFF), np.inf)
     return np.where(value == 0, 0.0, grown)

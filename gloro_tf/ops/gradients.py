@@ -33,7 +33,11 @@ def gradient_function(
 
 
 def input_dtype(function: Any) -> str:
-    """The dtype that a model or layer computes in, where it takes its input."""
+    """The dtype that a model or layer computes in, where it takes its input.
+
+    Args:
+        function: a `keras.Model`, a layer, or any callable, which is taken to want float32.
+    """
     if isinstance(function, keras.Model) and getattr(function, "inputs", None):
         return keras.backend.standardize_dtype(function.inputs[0].dtype)
     return getattr(function, "compute_dtype", None) or "float32"

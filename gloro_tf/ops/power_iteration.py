@@ -18,6 +18,12 @@ def normalize(x: Tensor) -> Tensor:
     The division by the largest value first keeps operators with norms from 1e-30 to 1e30 away
     from float32 under- and overflow. No constant is added to the norm, which would bias the
     estimate of small layers downwards.
+
+    Args:
+        x: `(batch, ...)` tensor.
+
+    Returns:
+        A tensor of the same shape.
     """
     axes = tuple(range(1, len(x.shape)))
     largest = ops.max(ops.abs(x), axis=axes, keepdims=True)

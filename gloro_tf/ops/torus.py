@@ -36,6 +36,9 @@ def torus_norm(kernels: ArrayLike | Sequence[ArrayLike], sides: tuple[int, int])
 
     Returns:
         float. At least the norm of the convolution, whatever the zero padding.
+
+    Raises:
+        ValueError: for NaN or infinity.
     """
     kernels = kernels if isinstance(kernels, list) else [kernels]
     kernels = [np.asarray(kernel, "float64") for kernel in kernels]
@@ -69,7 +72,11 @@ def _many_small_matrices():
 
 
 def twists(sides: Sequence[int]) -> list[tuple[int, ...]]:
-    """The tori to choose from: 0 periodic, 1 anti-periodic, for each axis."""
+    """The tori to choose from: 0 periodic, 1 anti-periodic, for each axis.
+
+    Args:
+        sides: `(int, int)`. Cells of the torus along each axis.
+    """
     return list(itertools.product(*[(0, 1) if side > 1 else (0,) for side in sides]))
 
 

@@ -47,7 +47,11 @@ def wedge_tightness(angle: float, pieces: int) -> tuple[float, float]:
 
 
 def polygon_tightness(sides: int) -> float:
-    """The worst tightness of the facets of a regular polygon around it: `cos(pi / sides)`."""
+    """The worst tightness of the facets of a regular polygon around it: `cos(pi / sides)`.
+
+    Args:
+        sides: int, at least 3.
+    """
     return wedge_tightness(2 * math.pi / sides, 2)[0]
 
 
@@ -67,6 +71,11 @@ class Wedge:
         return np.stack([np.cos(turns), np.sin(turns)], axis=1)
 
     def distance(self, x: Array) -> Array:
+        """The signed distance to the boundary, `(n,)`; negative inside.
+
+        Args:
+            x: `(n, dimensions)` array.
+        """
         first, last = (x @ normal for normal in self.normals())
         turn = np.arctan2(x[:, 1], x[:, 0])
         return np.where(
@@ -74,11 +83,23 @@ class Wedge:
         )
 
     def linear(self, x: Array, pieces: int = 2) -> Array:
-        """The best function of `pieces` linear pieces."""
+        """The best function of `pieces` linear pieces.
+
+        Args:
+            x: `(n, 2)` array.
+        """
         return np.max(x @ self.normals(pieces).T, axis=1)
 
     def beside_the_corner(self, n: int, seed: int = 0) -> Array:
-        """Points between the normals, uniform in direction, `(n, 2)`."""
+        """Points between the normals, uniform in direction, `(n, 2)`.
+
+        Args:
+            n: int.
+            seed: int. Defaults to 0.
+
+        Returns:
+            float64 array.
+        """
         rng = np.random.default_rng(seed)
         turn = rng.uniform(-0.5, 0.5, n) * self.angle
         return np.stack([np.cos(turn), np.sin(turn)], axis=1) * rng.uniform(0.1, 1, (n, 1))
@@ -95,14 +116,32 @@ class Orthant:
     k: int
 
     def distance(self, x: Array) -> Array:
+        """The signed distance to the boundary, `(n,)`; negative inside.
+
+        Args:
+            x: `(n, dimensions)` array.
+        """
         outside = np.linalg.norm(np.maximum(x, 0), axis=1)
         return np.where(outside > 0, outside, np.max(x, axis=1))
 
     def linear(self, x: Array) -> Array:
+        """The best function of linear pieces, the largest coordinate, `(n,)`.
+
+        Args:
+            x: `(n, dimensions)` array.
+        """
         return np.max(x, axis=1)
 
     def beside_the_corner(self, n: int, seed: int = 0) -> Array:
-        """Absolute values of normal points, `(n, k)`."""
+        """Absolute values of normal points, `(n, k)`.
+
+        Args:
+            n: int.
+            seed: int. Defaults to 0.
+
+        Returns:
+            float64 array.
+        """
         return np.abs(np.random.default_rng(seed).normal(size=(n, self.k)))
 
 
@@ -113,6 +152,11 @@ class Disk:
     radius: float = 1.0
 
     def distance(self, x: Array) -> Array:
+        """The signed distance to the boundary, `(n,)`; negative inside.
+
+        Args:
+            x: `(n, dimensions)` array.
+        """
         return np.linalg.norm(x, axis=1) - self.radius
 
 
@@ -124,15 +168,27 @@ class Polygon:
     radius: float = 1.0
 
     def normals(self) -> Array:
+        """The unit normals of the facets, `(sides, 2)`."""
         turns = 2 * np.pi * np.arange(self.sides) / self.sides
         return np.stack([np.cos(turns), np.sin(turns)], axis=1)
 
     def linear(self, x: Array) -> Array:
-        """The largest of the facets' own distances."""
+        """The largest of the facets' own distances.
+
+        Args:
+            x: `(n, 2)` array.
+        """
         return np.max(x @ self.normals().T, axis=1) - self.radius
 
     def distance(self, x: Array) -> Array:
-        """Exact: inside, the nearest facet; outside, the nearest point of the nearest side."""
+        """Exact: inside, the nearest facet; outside, the nearest point of the nearest side.
+
+        Args:
+            x: `(n, 2)` array.
+
+        Returns:
+            `(n,)` signed distances to the boundary, negative inside.
+        """
         normals = self.normals()
         along = np.stack([-normals[:, 1], normals[:, 0]], axis=1)
         half = self.radius * math.tan(math.pi / self.sides)
@@ -144,7 +200,15 @@ class Polygon:
         return np.where(height[rows, nearest] > 0, outside, height[rows, nearest])
 
     def beside_the_corner(self, n: int, seed: int = 0) -> Array:
-        """Points beyond a corner, between the normals of its two sides, `(n, 2)`."""
+        """Points beyond a corner, between the normals of its two sides, `(n, 2)`.
+
+        Args:
+            n: int.
+            seed: int. Defaults to 0.
+
+        Returns:
+            float64 array.
+        """
         corner = self.radius / math.cos(math.pi / self.sides)
         wedge = Wedge(2 * math.pi / self.sides)
         turn = math.pi / self.sides
@@ -165,6 +229,11 @@ class TwoArcs:
     apart: float = 0.5
 
     def distance(self, x: Array) -> Array:
+        """The signed distance to the boundary, `(n,)`; negative inside.
+
+        Args:
+            x: `(n, dimensions)` array.
+        """
         to_centres = [x + [self.apart, 0], x - [self.apart, 0]]
         heights = np.stack([np.linalg.norm(a, axis=1) - self.radius for a in to_centres])
         tip = math.sqrt(self.radius**2 - self.apart**2)

@@ -60,7 +60,11 @@ def explicit_matrix(model_or_layer: Callable[..., Tensor], input_shape: Sequence
 
 
 def spectral_norm(matrix: ArrayLike) -> float:
-    """Returns the largest singular value of a matrix (float64, neither rounded up nor down)."""
+    """Returns the largest singular value of a matrix (float64, neither rounded up nor down).
+
+    Args:
+        matrix: `(rows, columns)` array.
+    """
     matrix = np.asarray(matrix, "float64")
     largest = np.abs(matrix).max(initial=0)
     return float(np.linalg.norm(matrix / largest, 2) * largest) if largest else 0.0

@@ -122,7 +122,13 @@ def fit_many(
 
 
 def epoch_order(seed: int, epoch: int, examples: int) -> Array:
-    """The order in which `fit_many` shows the examples to members of a seed, `(examples,)` ints."""
+    """The order in which `fit_many` shows the examples to members of a seed, `(examples,)` ints.
+
+    Args:
+        seed: int. Of the member.
+        epoch: int. Counted from 0.
+        examples: int. How many there are.
+    """
     return np.random.default_rng([int(seed), int(epoch)]).permutation(examples)
 
 

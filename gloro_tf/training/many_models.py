@@ -58,7 +58,12 @@ class ManyModels:
         return f"<ManyModels: {len(self)} times '{self._model.name}' of {size:,} weights>"
 
     def predict(self, x: ArrayLike, batch_size: int = 1024) -> Array:
-        """The outputs of all members, a `(n, examples, classes)` NumPy array."""
+        """The outputs of all members, a `(n, examples, classes)` NumPy array.
+
+        Args:
+            x: `(examples, ...)` array.
+            batch_size: int. Defaults to 1024.
+        """
         check_positive(batch_size=batch_size)
         x = np.asarray(x)
         starts = range(0, max(len(x), 1), batch_size)
@@ -67,7 +72,12 @@ class ManyModels:
         return np.concatenate([ops.convert_to_numpy(outputs) for outputs in found], axis=1)
 
     def labels(self, x: ArrayLike, batch_size: int = 1024) -> Array:
-        """The classes that the members predict, `(n, examples)` int64."""
+        """The classes that the members predict, `(n, examples)` int64.
+
+        Args:
+            x: `(examples, ...)` array.
+            batch_size: int. Defaults to 1024.
+        """
         return self.predict(x, batch_size).argmax(axis=-1).astype("int64")
 
     def scores(self, x: Tensor, training: bool = False, shared_input: bool = False) -> Tensor:
@@ -75,6 +85,9 @@ class ManyModels:
 
         Tensors in and out; can be differentiated in `x`. With `shared_input`, `x` is `(batch, ...)`
         and the same for all members.
+
+        Args:
+            training: bool. As in a Keras call. Defaults to `False`.
         """
         return self._call(x, training, shared_input)
 
@@ -92,11 +105,19 @@ class ManyModels:
         return model
 
     def models(self, members: Iterable[int] | None = None) -> list[keras.Model]:
-        """A list of ordinary Keras models, by default of all members; their names differ."""
+        """A list of ordinary Keras models, by default of all members; their names differ.
+
+        Args:
+            members: sequence of int. Defaults to all.
+        """
         return [self[i] for i in (range(len(self)) if members is None else members)]
 
     def subset(self, members: Any) -> ManyModels:
-        """The `ManyModels` of some members, in the order given."""
+        """The `ManyModels` of some members, in the order given.
+
+        Args:
+            members: sequence of int.
+        """
         members = np.asarray(members)
         weights = [w[members] for w in self.weights]
         return ManyModels(

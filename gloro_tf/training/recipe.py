@@ -116,6 +116,13 @@ class Recipe:
 
         Args:
             name: a path that ends in `.py`.
+
+        Returns:
+            `Recipe`.
+
+        Raises:
+            FileNotFoundError: where there is no such file.
+            ValueError: for a file that sets no `RECIPE`.
         """
         path = pathlib.Path(name)
         if not path.is_file():
