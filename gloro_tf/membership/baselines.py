@@ -31,7 +31,11 @@ class _TargetOnly:
         self._cut = Cut(target)
 
     def score(self, x: ArrayLike, y: ArrayLike) -> Array:
-        """`(n,)` float64 scores; larger means *member*."""
+        """`(n,)` float64 scores; larger means *member*.
+
+        Args:
+            x, y: examples and their labels.
+        """
         logits = two_columns(self._cut.logits(x))
         return self._scores(logits, check_labels(y, logits.shape[-1], len(logits)))
 

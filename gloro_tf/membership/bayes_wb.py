@@ -53,6 +53,10 @@ class BayesWB:
         population_inside: optional `(k, m)` bools: which proxy saw whom of the population. Those
             that saw an example are left out of its average; one that all saw is left out.
 
+    Raises:
+        ValueError: for another `score`, a `slice` at which the proxies do not join, or
+            `population_inside` without a `population`.
+
     Example:
 
     ```python
@@ -101,12 +105,19 @@ class BayesWB:
             x, y: examples.
             inside: optional `(k, n)` bools: which proxy saw which of them; those that did are left
                 out of the average for that example.
+
+        Returns:
+            float64 array.
         """
         logits, others, y = self._both(x, y)
         return bayes_scores(logits, others, y, inside, self.form, self._matching)
 
     def confidence(self, x: ArrayLike, y: ArrayLike) -> Array:
-        """The probability of membership `(n,)` under the model of the attack, at even odds."""
+        """The probability of membership `(n,)` under the model of the attack, at even odds.
+
+        Args:
+            x, y: examples and their labels.
+        """
         return sigmoid(self.score(x, y))
 
     def evidence(

@@ -35,6 +35,9 @@ class Calibrator:
             calibration points may have another share.
         min_count: int. The fewest calibration points above a threshold.
 
+    Raises:
+        ValueError: for an argument out of its range.
+
     Attributes:
         threshold: float; infinite where it abstains.
         abstains: bool.
@@ -73,7 +76,12 @@ class Calibrator:
         )
 
     def fit(self, scores: ArrayLike, is_member: ArrayLike) -> Self:
-        """Chooses the threshold from `(n,)` calibration scores and bools; returns itself."""
+        """Chooses the threshold from `(n,)` calibration scores and bools; returns itself.
+
+        Args:
+            scores: `(n,)` numbers, larger for members.
+            is_member: `(n,)` bools.
+        """
         scores, is_member = check_scores(scores, is_member)
         self.count = len(scores)
         odds = is_member.mean() / (1 - is_member.mean()) * (1 - self.prior) / self.prior
@@ -104,7 +112,14 @@ class Calibrator:
         return float(_shift(lower, 1 / odds))
 
     def predict(self, scores: ArrayLike) -> Array:
-        """`(n,)` bools: who is called a member."""
+        """`(n,)` bools: who is called a member.
+
+        Args:
+            scores: `(n,)` numbers.
+
+        Raises:
+            ValueError: before `fit`, or for NaN.
+        """
         if not hasattr(self, "threshold"):
             raise ValueError("`predict` must come after `fit`. Received: a calibrator not fitted")
         scores = np.asarray(scores, "float64")

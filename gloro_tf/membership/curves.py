@@ -32,6 +32,10 @@ def auc(scores: ArrayLike, is_member: ArrayLike) -> tuple[float, float]:
     """`(area under the ROC curve, standard error)`; ties count one half.
 
     The error is DeLong's: the placements of members among non-members and the reverse.
+
+    Args:
+        scores: `(n,)` numbers, larger for members.
+        is_member: `(n,)` bools.
     """
     scores, is_member = check_scores(scores, is_member)
     inside, outside = np.sort(scores[is_member]), np.sort(scores[~is_member])
@@ -51,6 +55,14 @@ def advantage(scores: ArrayLike, is_member: ArrayLike, threshold: float | None =
     """True minus false positive rate at a threshold, or the largest over all thresholds.
 
     The largest is an oracle's: it looks at the memberships, and is above 0 by chance alone.
+
+    Args:
+        scores: `(n,)` numbers, larger for members.
+        is_member: `(n,)` bools.
+        threshold: float. Defaults to the best one.
+
+    Returns:
+        float.
     """
     if threshold is None:
         fpr, tpr, _ = roc(scores, is_member)
@@ -62,6 +74,11 @@ def advantage(scores: ArrayLike, is_member: ArrayLike, threshold: float | None =
 
 def tpr_at_fpr(scores: ArrayLike, is_member: ArrayLike, fpr: float) -> float:
     """The true positive rate at the largest false positive rate of at most `fpr`.
+
+    Args:
+        scores: `(n,)` numbers, larger for members.
+        is_member: `(n,)` bools.
+        fpr: float.
 
     Raises:
         ValueError: with fewer than `10 / fpr` non-members, of whom too few would decide.
@@ -84,6 +101,12 @@ def precision_recall(
     """`(threshold, precision, recall)` for each threshold, from the strictest.
 
     The precision is `prior TPR / (prior TPR + (1 - prior) FPR)`.
+
+    Args:
+        scores: `(n,)` numbers, larger for members.
+        is_member: `(n,)` bools.
+        prior: float in (0, 1). The share of members among whom the attack is used on. Defaults to
+            0.5.
     """
     check_probability(prior=prior)
     fpr, tpr, at = (a[1:] for a in roc(scores, is_member))
@@ -91,7 +114,13 @@ def precision_recall(
 
 
 def top_precision(scores: ArrayLike, is_member: ArrayLike, share: float = 0.05) -> float:
-    """The share of members among the `share` of the highest scores; ties by their average."""
+    """The share of members among the `share` of the highest scores; ties by their average.
+
+    Args:
+        scores: `(n,)` numbers, larger for members.
+        is_member: `(n,)` bools.
+        share: float in (0, 1). Defaults to 0.05.
+    """
     scores, is_member = check_scores(scores, is_member)
     count = max(1, round(share * len(scores)))
     edge = np.sort(scores)[-count]

@@ -60,7 +60,11 @@ class Evaluation:
         return self.train_accuracy - self.test_accuracy
 
     def roc(self) -> tuple[Array, Array, Array]:
-        """As `curves.roc`."""
+        """As `curves.roc`.
+
+        Returns:
+            `(false positive rate, true positive rate, threshold)`.
+        """
         return curves.roc(self.scores, self.is_member)
 
     def calibration_curve(self) -> tuple[Array, Array, Array]:
@@ -148,7 +152,12 @@ def evaluate(
 
 
 def interval_over_targets(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
-    """`(mean, half width)` of a figure over several independent targets, by Student's t."""
+    """`(mean, half width)` of a figure over several independent targets, by Student's t.
+
+    Args:
+        values: `(targets,)` numbers.
+        confidence: float in (0, 1). Defaults to 0.95.
+    """
     values = np.asarray(values, "float64")
     if len(values) < 2:
         return float(values.mean()), math.inf

@@ -32,6 +32,7 @@ class Evidence:
 
     @property
     def score(self) -> Array:
+        """The score of each example, `(n,)`: its terms and the bias."""
         return self.terms.reshape(len(self.terms), -1).sum(axis=1) + self.bias
 
     def top(self, k: int = 5) -> Array:

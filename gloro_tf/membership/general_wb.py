@@ -42,6 +42,9 @@ class GeneralWB:
         proxies: int. For the target, and for each shadow.
         seed: int.
 
+    Raises:
+        ValueError: for another `displacement`, no `slices`, or counts out of range.
+
     Example:
 
     ```python
@@ -119,7 +122,17 @@ class GeneralWB:
         return self
 
     def score(self, x: ArrayLike, y: ArrayLike) -> Array:
-        """Log-odds of membership, `(n,)` float64; larger means *member*."""
+        """Log-odds of membership, `(n,)` float64; larger means *member*.
+
+        Args:
+            x, y: examples and their labels.
+
+        Returns:
+            float64 array.
+
+        Raises:
+            ValueError: before `fit`.
+        """
         if not hasattr(self, "_sides"):
             raise ValueError("`score` must come after `fit`. Received: an attack not fitted")
         sides = [side(x, y) for side in self._sides]

@@ -29,6 +29,9 @@ class LiRA(Reference):
         pooled: bool. One deviation for all examples; by default with fewer than 64 references.
         center: `"median"` or `"mean"` over the references.
 
+    Raises:
+        ValueError: for another `center`.
+
     Reference:
         [Carlini et al., Membership Inference Attacks From First Principles](
         https://arxiv.org/abs/2112.03570).

@@ -29,6 +29,9 @@ def advantage_bound(epsilon: ArrayLike, delta: ArrayLike = 0.0) -> Any:
     Returns:
         float64, at most 1.
 
+    Raises:
+        ValueError: for negative numbers.
+
     Reference:
         [Humphries et al., Investigating Membership Inference Attacks under Data Dependencies](
         https://arxiv.org/abs/2010.12112), theorem 3.
@@ -102,7 +105,18 @@ def account(
     delta: float,
     neighbours: Literal["replace", "add_or_remove"] = "replace",
 ) -> Guarantee:
-    """As `guarantee`, from the noise, the probability that a step takes an example, and steps."""
+    """As `guarantee`, from the noise, the probability that a step takes an example, and steps.
+
+    Args:
+        noise_multiplier: float. Standard deviation of the noise, in clipping norms.
+        sampling: float. The probability that a step takes an example.
+        steps: int.
+        delta: float in (0, 1).
+        neighbours: as in `guarantee`.
+
+    Returns:
+        `Guarantee`.
+    """
     if noise_multiplier <= 0:
         return Guarantee(math.inf, delta, 1.0, 1.0)
     accountant = _compose(noise_multiplier, sampling, steps, delta, neighbours)
@@ -118,7 +132,18 @@ def noise_for(
     delta: float,
     neighbours: Literal["replace", "add_or_remove"] = "replace",
 ) -> float:
-    """The least noise multiplier, to 1 %, whose training is `(epsilon, delta)`-private."""
+    """The least noise multiplier, to 1 %, whose training is `(epsilon, delta)`-private.
+
+    Args:
+        epsilon: float above 0.
+        sampling: float. The probability that a step takes an example.
+        steps: int.
+        delta: float in (0, 1).
+        neighbours: as in `guarantee`.
+
+    Raises:
+        ValueError: for an `epsilon` that no noise reaches.
+    """
     if not epsilon > 0:
         raise ValueError(f"`epsilon` must be above 0. Received: epsilon={epsilon}")
 

@@ -56,7 +56,15 @@ class TrainingRecipe:
             )
 
     def train(self, x: Array, y: Array, seed: int = 0) -> keras.Model:
-        """One model, a Keras model of its own."""
+        """One model, a Keras model of its own.
+
+        Args:
+            x, y: the examples to train on.
+            seed: int. Defaults to 0.
+
+        Returns:
+            `keras.Model`.
+        """
         return self.train_many(x, y, seeds=[seed])[0]
 
     def train_many(
@@ -81,6 +89,9 @@ class TrainingRecipe:
         Returns:
             An object with `len`, `predict(x)` -> `(k, n, classes)`, `scores` and `[i]`: a
             `gloro_tf.training.ManyModels`, or a list of models that answers to the same.
+
+        Raises:
+            ValueError: without `masks` and `seeds`, which say how many.
         """
         build = build or self.build
         if self.fit is None:
@@ -88,8 +99,10 @@ class TrainingRecipe:
             names = "epochs", "batch_size", "optimizer", "loss", "jit_compile", "private"
             options = {name: getattr(self, name) for name in names}
             return fit_many(build, x, y, masks=masks, seeds=seeds, verbose=verbose, **options)
+        if seeds is None and masks is None:
+            raise ValueError("One of `masks` and `seeds` must be given. Received: neither.")
         if seeds is None:
-            seeds = range(len(masks if masks is not None else ()))
+            seeds = range(len(masks))
         bar = keras.utils.Progbar(len(seeds), unit_name="model", verbose=verbose)
         models = []
         for i, seed in enumerate(seeds):

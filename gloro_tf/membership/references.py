@@ -26,6 +26,9 @@ class References:
             each of them saw.
         cut: the `Cut` of the target whose lower layers they share; by default they have their own.
 
+    Raises:
+        ValueError: for `masks` without a row for each model.
+
     Attributes:
         masks: as above, or None.
         slice: position of the layer at which they join the target, or None.
@@ -55,7 +58,14 @@ class References:
         return self.models[index]
 
     def predict(self, x: ArrayLike) -> Array:
-        """Logits `(k, n, classes)`, float64."""
+        """Logits `(k, n, classes)`, float64.
+
+        Args:
+            x: examples.
+
+        Returns:
+            float64 array.
+        """
         x = np.asarray(x) if self.cut is None else self.cut.features(x)
         return two_columns(self.models.predict(x))
 

@@ -39,8 +39,12 @@ class AuditReport:
         """The name of the attack with the largest AUC on the audited model."""
         return max(self.evaluations, key=lambda name: self.evaluations[name].auc)
 
-    def table(self) -> list[str]:
-        """Rows of text, the first one the header."""
+    def table(self) -> list[list[str]]:
+        """Rows of text, the first one the header.
+
+        Returns:
+            list of lists of str.
+        """
         rates = list(next(iter(self.evaluations.values())).tpr_at_fpr)
         head = ["attack", "AUC", "95 % interval", "advantage"]
         head += [*(f"TPR at {rate:.1%} FPR" for rate in rates), "top 5 %"]
@@ -100,6 +104,9 @@ class AuditReport:
 
     def save(self, path: PathLike) -> pathlib.Path:
         """Writes `audit.txt`, `roc.png` and `precision.png` into a folder; returns it.
+
+        Args:
+            path: folder. It is made if it is not there.
 
         Raises:
             ImportError: without matplotlib.

@@ -29,6 +29,9 @@ class RMIA(Reference):
         gamma, a: floats.
         online: bool. Whether the references saw the very examples half of the time.
 
+    Raises:
+        ValueError: for `gamma` or `a` out of range.
+
     Reference:
         [Zarifzadeh et al., Low-Cost High-Power Membership Inference Attacks](
         https://arxiv.org/abs/2312.03262), equations 3 to 5 and appendix B.2.
@@ -55,7 +58,11 @@ class RMIA(Reference):
         self._population = log_ratios(logits, others, y, inside, a)
 
     def score(self, x: ArrayLike, y: ArrayLike, inside: ArrayLike | None = None) -> Array:
-        """`(n,)` float64 scores in [0, 1]; larger means *member*. `inside` as for `LiRA`."""
+        """`(n,)` float64 scores in [0, 1]; larger means *member*. `inside` as for `LiRA`.
+
+        Args:
+            x, y: examples and their labels.
+        """
         logits, others, y = self._both(x, y)
         ratios = log_ratios(logits, others, y, inside, self.a, self.online)
         return rmia_scores(ratios, self._population, self.gamma)

@@ -38,7 +38,15 @@ class ShadowBlackBox:
         self._cut, self.l2 = Cut(target), l2
 
     def fit(self, shadows: References, x: ArrayLike, y: ArrayLike) -> Self:
-        """Learns from `References` with masks over the attacker's examples `x, y`; returns itself."""
+        """Learns from `References` with masks over the attacker's examples `x, y`; returns itself.
+
+        Args:
+            shadows: `References` with masks.
+            x, y: the attacker's examples.
+
+        Raises:
+            ValueError: for `shadows` without masks over these examples.
+        """
         x = np.asarray(x)
         if shadows.masks is None or shadows.masks.shape != (len(shadows), len(x)):
             raise ValueError(
@@ -48,7 +56,16 @@ class ShadowBlackBox:
         return self.fit_logits(shadows.predict(x), y, shadows.masks)
 
     def fit_logits(self, logits: Array, y: ArrayLike, inside: Array) -> Self:
-        """As `fit`, from logits `(k, n, classes)` and `(k, n)` bools, who was in the training."""
+        """As `fit`, from logits `(k, n, classes)` and `(k, n)` bools, who was in the training.
+
+        Args:
+            logits: `(k, n, classes)` array.
+            y: `(n,)` integer labels.
+            inside: `(k, n)` bools.
+
+        Returns:
+            Itself.
+        """
         y, features = check_labels(y, logits.shape[-1], logits.shape[1]), _vector(logits)
         # All classes together decide where a class has no examples, and draw the others to them.
         common = fit_logistic(features.reshape(-1, features.shape[-1]), inside.ravel(), l2=self.l2)
@@ -61,11 +78,23 @@ class ShadowBlackBox:
         return self
 
     def score(self, x: ArrayLike, y: ArrayLike) -> Array:
-        """`(n,)` float64 log-odds; larger means *member*."""
+        """`(n,)` float64 log-odds; larger means *member*.
+
+        Args:
+            x, y: examples and their labels.
+        """
         return self.of_logits(two_columns(self._cut.logits(x)), y)
 
     def of_logits(self, logits: Array, y: ArrayLike) -> Array:
-        """As `score`, from the logits `(n, classes)` of any model."""
+        """As `score`, from the logits `(n, classes)` of any model.
+
+        Args:
+            logits: `(n, classes)` array.
+            y: `(n,)` integer labels.
+
+        Returns:
+            `(n,)` float64 log-odds.
+        """
         y = check_labels(y, logits.shape[-1], len(logits))
         features, scores = _vector(logits), np.empty(len(y))
         for label in np.unique(y):

@@ -91,19 +91,46 @@ class MembershipSplit:
         return f"MembershipSplit({self.n}, {sizes})"
 
     def mask(self, part: str) -> Array:
-        """`(n,)` bools: which examples are in `"members"`, `"attacker"` or `"nonmembers"`."""
+        """`(n,)` bools: which examples are in `"members"`, `"attacker"` or `"nonmembers"`.
+
+        Args:
+            part: str, one of the three.
+
+        Raises:
+            ValueError: for another `part`.
+        """
         if part not in PARTS:
             raise ValueError(f"`part` must be one of {PARTS}. Received: part={part!r}")
         return np.isin(np.arange(self.n), getattr(self, part))
 
     def redraw(self, seed: int) -> MembershipSplit:
-        """Another split of the same sizes, at random: for another target of the same recipe."""
+        """Another split of the same sizes, at random: for another target of the same recipe.
+
+        Args:
+            seed: int. Of what is drawn.
+
+        Returns:
+            `MembershipSplit`.
+        """
         sizes = {part: len(getattr(self, part)) for part in PARTS}
         return MembershipSplit(self.n, **sizes, seed=seed)
 
 
 def random_masks(k: int, n: int, size: int, seed: int = 0) -> Array:
-    """Random subsets of one size: `(k, n)` bools with `size` of each row True."""
+    """Random subsets of one size: `(k, n)` bools with `size` of each row True.
+
+    Args:
+        k: int. How many subsets.
+        n: int. How many examples.
+        seed: int. Defaults to 0.
+        size: int. Members of each subset.
+
+    Returns:
+        bool array.
+
+    Raises:
+        ValueError: for a `size` out of range.
+    """
     if not 1 <= size <= n:
         raise ValueError(f"`size` must lie between 1 and {n}. Received: size={size}")
     order = np.random.default_rng(seed).random((k, n)).argsort(axis=1)
@@ -114,6 +141,17 @@ def balanced_masks(k: int, n: int, seed: int = 0) -> Array:
     """Half of the examples for each of `k` models, and half of the models for each example.
 
     `(k, n)` bools, `k` even: models come in pairs that divide the examples between them.
+
+    Args:
+        k: int. Models, an even number.
+        n: int. Examples.
+        seed: int. Defaults to 0.
+
+    Returns:
+        `(k, n)` bools.
+
+    Raises:
+        ValueError: for an odd `k`.
     """
     if k < 2 or k % 2:
         raise ValueError(f"`k` must be an even number of models. Received: k={k}")
@@ -131,9 +169,18 @@ def two_camps(k: int, n: int, size: int, seed: int = 0) -> tuple[Array, Array]:
     Those of one half can be attacked with those of the other as references, which saw neither
     their members nor the rest of their half: as an attacker's references see nothing of the target's.
 
+    Args:
+        k: int. Models, at least 2.
+        n: int. Examples.
+        size: int. Training examples of each model.
+        seed: int. Defaults to 0.
+
     Returns:
         `(masks, camps)`: `(k, n)` bools with `size` of each row True, and `(n,)` integers, which
         half an example is in; model `i` trains on half `i % 2`.
+
+    Raises:
+        ValueError: for a `k` or `size` out of range.
     """
     if k < 2:
         raise ValueError(f"`k` must be at least 2 models, one for each half. Received: k={k}")
@@ -151,7 +198,19 @@ def two_camps(k: int, n: int, size: int, seed: int = 0) -> tuple[Array, Array]:
 
 
 def three_parts(n: int, size: int, seed: int | Sequence[int] = 0) -> Array:
-    """Three disjoint random subsets of one size of `n`, `(3, n)` bools."""
+    """Three disjoint random subsets of one size of `n`, `(3, n)` bools.
+
+    Args:
+        n: int. How many examples.
+        size: int. Members of each subset.
+        seed: int, or a sequence of int. Defaults to 0.
+
+    Returns:
+        bool array.
+
+    Raises:
+        ValueError: for a `size` of more than a third.
+    """
     if 3 * size > n:
         raise ValueError(f"`size` must be at most {n // 3}, a third of {n}. Received: size={size}")
     order = np.random.default_rng(seed).permutation(n)
