@@ -65,6 +65,9 @@ def safe_ordering(network: str, tolerance: ArrayLike = 0.0) -> SafeOrdering:
     Returns:
         `SafeOrdering` with `score="min"`.
 
+    Raises:
+        ValueError: for another `network`.
+
     Reference:
         [Katz et al., Reluplex](https://arxiv.org/abs/1702.01135), appendix; as orderings in
         [Leino et al.](https://arxiv.org/abs/2107.11445).
@@ -109,14 +112,24 @@ def domain() -> tuple[Array, Array]:
 
 
 def sample(n: int, seed: int = 0) -> Array:
-    """`n` uniform normalised inputs, `(n, 5)` float32."""
+    """`n` uniform normalised inputs, `(n, 5)` float32.
+
+    Args:
+        n: int.
+        seed: int. Defaults to 0.
+    """
     low, high = domain()
     drawn = np.random.default_rng(seed).random((n, 5)) * (high - low) + low
     return np.clip(drawn.astype("float32"), low.astype("float32"), high.astype("float32"))
 
 
 def build(weights: Sequence[ArrayLike], name: str = "acas_xu") -> keras.Model:
-    """A network from its kernels and biases in turn: six layers of 50 ReLU, five costs."""
+    """A network from its kernels and biases in turn: six layers of 50 ReLU, five costs.
+
+    Args:
+        weights: list of arrays: `(inputs, units)` and `(units,)` in turn.
+        name: str. Defaults to `"acas_xu"`.
+    """
     inputs = keras.Input((5,), name="state")
     x = inputs
     for layer in range(len(weights) // 2 - 1):
@@ -137,6 +150,9 @@ def load(network: str = EMBEDDED, path: PathLike | None = None) -> keras.Model:
 
     Returns:
         `keras.Model`, from normalised inputs to normalised costs.
+
+    Raises:
+        ValueError: for another `network`, or one without a `path`.
     """
     if path is None:
         if network != EMBEDDED:

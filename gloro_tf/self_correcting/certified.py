@@ -104,6 +104,7 @@ class SelfCorrectingCertified(Untrained):
 
     @property
     def input_shape(self) -> Shape:
+        """The shape of a batch of inputs, `(None, ...)`."""
         return (None, *_input_shape(self.model))
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
@@ -133,6 +134,10 @@ class SelfCorrectingCertified(Untrained):
 
     def certify(self, x: ArrayLike, batch_size: int = 256) -> Certificate:
         """Certifies a batch; returns `Certificate(label, radius, certified)`, as `GloroModel` does.
+
+        Args:
+            x: `(n, ...)` array in the units of the training data.
+            batch_size: int. Defaults to 256.
 
         Raises:
             RuntimeError: if the model is not frozen, or its weights changed since.

@@ -52,7 +52,15 @@ class Outputs:
         return (self[i] for i in range(self.num_outputs))
 
     def index(self, key: int | str | Output) -> int:
-        """The index of an output given by index, name or `Output`."""
+        """The index of an output given by index, name or `Output`.
+
+        Args:
+            key: int, str or `Output`.
+
+        Raises:
+            IndexError: for an index that is too large.
+            ValueError: for anything else that is no output.
+        """
         if isinstance(key, Output):
             _same(self, key.outputs)
             return key.index
@@ -70,21 +78,43 @@ class Outputs:
         return operator.index(key)
 
     def argmax_in(self, *outputs: int | str | Output) -> Top:
-        """The largest output is one of these."""
+        """The largest output is one of these.
+
+        Args:
+            *outputs: indices, names or `Output`s.
+
+        Returns:
+            A postcondition.
+        """
         return Top(len(self), self._set(outputs))
 
     def argmin_in(self, *outputs: int | str | Output) -> Bottom:
-        """The smallest output is one of these."""
+        """The smallest output is one of these.
+
+        Args:
+            *outputs: indices, names or `Output`s.
+
+        Returns:
+            A postcondition.
+        """
         return Bottom(len(self), self._set(outputs))
 
     def above(
         self, higher: Iterable[int | str | Output], lower: Iterable[int | str | Output]
     ) -> Above:
-        """Each output of `higher` is above each of `lower`; both are lists."""
+        """Each output of `higher` is above each of `lower`; both are lists.
+
+        Returns:
+            A postcondition.
+        """
         return Above(len(self), self._set(higher), self._set(lower))
 
     def rest(self, outputs: Iterable[int | str | Output]) -> list[int]:
-        """The indices of all other outputs."""
+        """The indices of all other outputs.
+
+        Args:
+            outputs: list of indices, names or `Output`s.
+        """
         given = self._set(outputs)
         return [i for i in range(len(self)) if i not in given]
 
@@ -266,7 +296,14 @@ class Or(_Combined):
 
 
 def chain(*outputs: Output) -> Expression:
-    """The outputs in rising order: `chain(a, b, c)` is `(a < b) & (b < c)`."""
+    """The outputs in rising order: `chain(a, b, c)` is `(a < b) & (b < c)`.
+
+    Args:
+        *outputs: `Output`s, two or more.
+
+    Raises:
+        ValueError: for fewer than two.
+    """
     if len(outputs) < 2:
         raise ValueError(f"`chain` takes two or more outputs. Received: {outputs}")
     links = [low < high for low, high in zip(outputs[:-1], outputs[1:], strict=True)]

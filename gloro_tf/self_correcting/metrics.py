@@ -30,6 +30,9 @@ class StatusRate(RowMean):
         name: str. Defaults to `"<kind>_rate"`.
         dtype: str.
 
+    Raises:
+        ValueError: for another `kind`.
+
     Example:
 
     ```python

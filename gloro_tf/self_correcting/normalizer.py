@@ -35,19 +35,42 @@ class Normalizer:
             )
 
     def apply(self, physical: ArrayLike) -> Array:
-        """Physical to normalised values, float64."""
+        """Physical to normalised values, float64.
+
+        Args:
+            physical: `(..., *shape)` array.
+
+        Returns:
+            float64 array.
+        """
         return (np.asarray(physical, "float64") - self.mean) / self.range
 
     def invert(self, normalised: ArrayLike) -> Array:
-        """Normalised to physical values, float64."""
+        """Normalised to physical values, float64.
+
+        Args:
+            normalised: `(..., *shape)` array.
+
+        Returns:
+            float64 array.
+        """
         return np.asarray(normalised, "float64") * self.range + self.mean
 
     def apply_rows(self, matrix: Array, bound: Array) -> tuple[Array, Array]:
-        """`matrix @ physical <= bound` in normalised inputs: `(matrix, bound)`."""
+        """`matrix @ physical <= bound` in normalised inputs: `(matrix, bound)`.
+
+        Args:
+            matrix: `(rows, n)` array.
+            bound: `(rows,)` array.
+        """
         n = matrix.shape[1]
         scale, shift = (np.broadcast_to(v, (n,)) for v in (self.range.ravel(), self.mean.ravel()))
         return matrix * scale, bound - matrix @ shift
 
     def to_config(self) -> Config:
-        """Plain lists."""
+        """Plain lists.
+
+        Returns:
+            dict of `mean` and `range`.
+        """
         return {"mean": self.mean.tolist(), "range": self.range.tolist()}

@@ -56,20 +56,42 @@ class Precondition:
         raise NotImplementedError
 
     def boxes(self) -> list[tuple[Array, Array]] | None:
-        """Boxes whose union is the region, `[(lower, upper), ...]` as evaluated, or `None`."""
+        """Boxes whose union is the region, `[(lower, upper), ...]` as evaluated, or `None`.
+
+        Returns:
+            list of pairs of flat float64 arrays, or `None` where the region is no such union.
+        """
 
     def labels(self, classes: int) -> Array:
-        """A bool mask of the best classes that the region allows."""
+        """A bool mask of the best classes that the region allows.
+
+        Args:
+            classes: int.
+        """
         return np.ones(classes, "bool")
 
     def check(self, shape: Shape | None, classes: int) -> None:
-        """Raises where it does not fit inputs of a shape (or `None`) and a number of classes."""
+        """Raises where it does not fit inputs of a shape (or `None`) and a number of classes.
+
+        Args:
+            shape: tuple, of one input.
+            classes: int.
+        """
 
     def to_config(self) -> Config:
+        """Returns the constructor's arguments, in plain lists and numbers."""
         raise NotImplementedError
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
+        """Reads what `to_config` returned.
+
+        Args:
+            config: dict.
+
+        Returns:
+            The precondition.
+        """
         return cls(**config)
 
     def __invert__(self):
@@ -108,6 +130,9 @@ class PredictedIn(Precondition):
     Args:
         classes: list of indices. "Best" is the largest output, or the smallest where a
             `SafeOrdering` says `score="min"`.
+
+    Raises:
+        ValueError: for `classes` that are no indices.
     """
 
     reads_x, reads_y = False, True
@@ -149,6 +174,9 @@ class Predicate(Precondition):
     Args:
         function: callable, flat inputs `(batch, n)` to bools `(batch,)`, in `keras.ops`. To be saved
             it must be registered, with `@keras.saving.register_keras_serializable(package=...)`.
+
+    Raises:
+        ValueError: for a `function` that cannot be called.
     """
 
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
@@ -192,6 +220,14 @@ class Predicate(Precondition):
 
 
 class _Many(Precondition):
+    """A combination of preconditions.
+
+    Args:
+        *parts: preconditions, or one list of them.
+
+    Raises:
+        ValueError: for none, or anything else.
+    """
     def __init__(self, *parts: Precondition) -> None:
         parts = parts[0] if len(parts) == 1 and isinstance(parts[0], (list, tuple)) else parts
         if not parts or not all(isinstance(part, Precondition) for part in parts):
@@ -255,7 +291,11 @@ class AllOf(_Many):
 
 
 class Not(_Many):
-    """Inputs outside of a region; `~a`. Outward is then into the region."""
+    """Inputs outside of a region; `~a`. Outward is then into the region.
+
+    Args:
+        part: a precondition.
+    """
 
     def __init__(self, part: Precondition) -> None:
         super().__init__(part)

@@ -28,6 +28,9 @@ class Property:
         post: postcondition, from `Outputs`.
         name: str. Defaults to `"property"`; a `SafeOrdering` tells equal names apart.
 
+    Raises:
+        ValueError: for a `pre` that is no precondition, or a `post` that is no postcondition.
+
     Example:
 
     ```python
@@ -58,7 +61,11 @@ class Property:
         return f"<Property '{self.name}': {type(self.pre).__name__} => {self.post!r}>"
 
     def to_config(self) -> Config:
-        """Plain lists and numbers."""
+        """Plain lists and numbers.
+
+        Returns:
+            dict.
+        """
         return {
             "name": self.name,
             "num_outputs": self.post.num_outputs,
@@ -68,7 +75,14 @@ class Property:
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        """Reads what `to_config` wrote."""
+        """Reads what `to_config` wrote.
+
+        Args:
+            config: dict.
+
+        Returns:
+            `Property`.
+        """
         post = expression_from_config(config["post"], config["num_outputs"])
         return cls(precondition_from_config(config["pre"]), post, config["name"])
 
@@ -156,7 +170,14 @@ class SafeOrdering:
         return any(p.pre.reads_x for p in self.properties)
 
     def check_input(self, shape: Shape) -> None:
-        """Raises where a precondition does not fit inputs of this shape, without the batch."""
+        """Raises where a precondition does not fit inputs of this shape, without the batch.
+
+        Args:
+            shape: tuple, or `None` for no inputs.
+
+        Raises:
+            ValueError: naming the property.
+        """
         for number, (name, prop) in self._numbered():
             try:
                 prop.pre.check(shape, self.num_outputs)
@@ -164,7 +185,11 @@ class SafeOrdering:
                 raise ValueError(f"Property '{name}' (number {number}): {error}") from error
 
     def to_json(self, path: PathLike | None = None) -> str:
-        """The properties as JSON text, also written to a file if there is a path."""
+        """The properties as JSON text, also written to a file if there is a path.
+
+        Args:
+            path: str. Where to write it. Defaults to nowhere.
+        """
         text = json.dumps(self.get_config(), indent=1)
         if path is not None:
             with open(path, "w", encoding="utf-8") as file:
@@ -173,7 +198,18 @@ class SafeOrdering:
 
     @classmethod
     def from_json(cls, text: str | None = None, path: PathLike | None = None) -> Self:
-        """Reads what `to_json` wrote, from text or from a file."""
+        """Reads what `to_json` wrote, from text or from a file.
+
+        Args:
+            text: str.
+            path: str. A file, instead of `text`.
+
+        Returns:
+            `SafeOrdering`.
+
+        Raises:
+            ValueError: for both or neither, or a text that holds something else.
+        """
         if path is not None and text is None:
             with open(path, encoding="utf-8") as file:
                 text = file.read()

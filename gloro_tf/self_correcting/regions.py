@@ -133,6 +133,9 @@ class LinearLE(Precondition):
         bound: `(rows,)` array.
         tolerance: float. Added to `bound`.
         units: `Normalizer`, as in `Box`.
+
+    Raises:
+        ValueError: for arrays of other shapes or not finite, or a `tolerance` that is negative.
     """
 
     def __init__(
