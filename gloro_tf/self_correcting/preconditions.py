@@ -228,6 +228,7 @@ class _Many(Precondition):
     Raises:
         ValueError: for none, or anything else.
     """
+
     def __init__(self, *parts: Precondition) -> None:
         parts = parts[0] if len(parts) == 1 and isinstance(parts[0], (list, tuple)) else parts
         if not parts or not all(isinstance(part, Precondition) for part in parts):
