@@ -90,7 +90,11 @@ class NumberAgreement:
             )
 
     def head(self, trace: LSTMTrace) -> tuple[Array, Array]:
-        """Returns its gradient in the last output, `(batch, units)`, and its constant, `(batch,)`."""
+        """Returns its gradient in the last output, `(batch, units)`, and its constant, `(batch,)`.
+
+        Args:
+            trace: `LSTMTrace`, whose head the logits come from.
+        """
         trace.check_ids("correct_id", self.correct_id)
         trace.check_ids("wrong_id", self.wrong_id)
         right, wrong = self.correct_id, self.wrong_id

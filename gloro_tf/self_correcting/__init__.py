@@ -3,11 +3,11 @@
 from gloro_tf.self_correcting import acas_xu
 from gloro_tf.self_correcting.analysis import Finding, analyse
 from gloro_tf.self_correcting.certified import SelfCorrectingCertified
-from gloro_tf.self_correcting.expressions import Outputs, chain
 from gloro_tf.self_correcting.layer import STATUSES, SelfCorrectingLayer
 from gloro_tf.self_correcting.losses import OrderingHinge, ordering_hinge
 from gloro_tf.self_correcting.metrics import StatusRate
 from gloro_tf.self_correcting.normalizer import Normalizer
+from gloro_tf.self_correcting.outputs import Outputs, chain
 from gloro_tf.self_correcting.preconditions import (
     AllOf,
     Always,

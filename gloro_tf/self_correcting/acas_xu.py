@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from gloro_tf.self_correcting.expressions import Outputs
 from gloro_tf.self_correcting.normalizer import Normalizer
+from gloro_tf.self_correcting.outputs import Outputs
 from gloro_tf.self_correcting.properties import Property, SafeOrdering
 from gloro_tf.self_correcting.regions import Box
 from gloro_tf.types import Array, ArrayLike, PathLike

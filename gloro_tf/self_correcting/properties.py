@@ -8,8 +8,9 @@ from typing import Literal, Self
 
 import keras
 
-from gloro_tf.self_correcting.expressions import Expression, Outputs, expression_from_config
+from gloro_tf.self_correcting.expressions import Expression
 from gloro_tf.self_correcting.normal_form import alternatives
+from gloro_tf.self_correcting.outputs import Outputs, expression_from_config
 from gloro_tf.self_correcting.preconditions import (
     Precondition,
     precondition_from_config,

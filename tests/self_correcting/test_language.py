@@ -29,8 +29,8 @@ from gloro_tf.self_correcting import (
     to_vnnlib,
 )
 from gloro_tf.self_correcting._combinations import Combinations
-from gloro_tf.self_correcting.expressions import expression_from_config
 from gloro_tf.self_correcting.normal_form import alternatives
+from gloro_tf.self_correcting.outputs import expression_from_config
 
 Y = Outputs(5, names=["COC", "WL", "WR", "SL", "SR"])
 
