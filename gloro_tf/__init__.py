@@ -26,6 +26,7 @@ from gloro_tf import (
     smoothness,
     testing,
     training,
+    types,
 )
 from gloro_tf._version import __version__
 from gloro_tf.deployment import export
@@ -59,4 +60,5 @@ __all__ = [
     "smoothness",
     "testing",
     "training",
+    "types",
 ]
