@@ -99,9 +99,9 @@ class TrainingRecipe:
             names = "epochs", "batch_size", "optimizer", "loss", "jit_compile", "private"
             options = {name: getattr(self, name) for name in names}
             return fit_many(build, x, y, masks=masks, seeds=seeds, verbose=verbose, **options)
-        if seeds is None and masks is None:
-            raise ValueError("One of `masks` and `seeds` must be given. Received: neither.")
         if seeds is None:
+            if masks is None:
+                raise ValueError("One of `masks` and `seeds` must be given. Received: neither.")
             seeds = range(len(masks))
         bar = keras.utils.Progbar(len(seeds), unit_name="model", verbose=verbose)
         models = []

@@ -110,7 +110,7 @@ def fit_proxies(
     Reference:
         [Leino and Fredrikson, Stolen Memories](https://arxiv.org/abs/1906.11798).
     """
-    x = np.asarray(x)
+    x, y = np.asarray(x), np.asarray(y)
     if masks is None:
         masks = random_masks(k, len(x), len(x) if size is None else size, seed)
     masks = np.asarray(masks)

@@ -1,5 +1,6 @@
 """What the plots share: matplotlib on first use, the look, saving, and checks of radii."""
 
+import contextlib
 import pathlib
 
 import numpy as np
@@ -43,6 +44,17 @@ def new_axes(ax, size):
         ax.grid(True, axis="y")
         ax.set_axisbelow(True)
     return ax
+
+
+@contextlib.contextmanager
+def drawing(ax, size, title, path):
+    """Axes to draw into, `ax` or new ones, in the look of all plots; then titles and saves them."""
+    with matplotlib().rc_context(RC):
+        ax = new_axes(ax, size)
+        yield ax
+        if title:
+            ax.set_title(title)
+        finish(ax.figure, path)
 
 
 def finish(figure, path):

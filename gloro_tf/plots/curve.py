@@ -60,15 +60,14 @@ def certified_accuracy(
         raise ValueError("`radii` must name at least one model. Received: radii={}.")
     marks = _figure.epsilons(epsilon)
     end = max_radius or _figure.limit([r for r, _ in models.values()], marks, 1.0)
-    with _figure.matplotlib().rc_context(_figure.RC):
-        ax = _figure.new_axes(ax, (6.4, 4.2))
+    with _figure.drawing(ax, (6.4, 4.2), title, path) as ax:
         _figure.mark_epsilons(ax, marks, end)
         for i, (name, (r, right)) in enumerate(models.items()):
             color = _figure.COLORS[i % len(_figure.COLORS)]
             _draw(ax, r, right, end, name, color)
             _mark(ax, r, right, marks, color, annotate=len(models) == 1)
-        _decorate(ax, end, title, legend=None not in models)
-        return _figure.finish(ax.figure, path)
+        _decorate(ax, end, legend=None not in models)
+    return ax.figure
 
 
 def accuracy_at(radii, correct, radius):
@@ -102,11 +101,9 @@ def _mark(ax, radii, correct, marks, color, annotate):
             ax.annotate(f"{height:.1f} %", (mark, height), fontweight="bold", **offset)
 
 
-def _decorate(ax, end, title, legend):
+def _decorate(ax, end, legend):
     ax.set(xlim=(0, end), ylim=(0, 112), xlabel=_figure.RADIUS_LABEL, ylabel="certified accuracy")
     ax.set_yticks(range(0, 101, 20))
     ax.yaxis.set_major_formatter(_figure.matplotlib().ticker.PercentFormatter(decimals=0))
     if legend:
         ax.legend(loc="upper right", bbox_to_anchor=(1, 0.94))
-    if title:
-        ax.set_title(title)

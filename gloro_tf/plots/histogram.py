@@ -56,8 +56,7 @@ def margins(
     groups = [correct & certified, ~correct & certified]
     shown = [np.minimum(radii[group], end) for group in groups]
     shares = [100 * group.mean() for group in groups]
-    with _figure.matplotlib().rc_context(_figure.RC):
-        ax = _figure.new_axes(ax, (6.4, 4.2))
+    with _figure.drawing(ax, (6.4, 4.2), title, path) as ax:
         names = [f"right ({shares[0]:.1f} %)", f"wrong ({shares[1]:.1f} %)"]
         style = {"stacked": True, "color": [_figure.BLUE, _figure.RED], "edgecolor": "white"}
         edges = np.linspace(0, end, bins + 1)
@@ -67,6 +66,4 @@ def margins(
         ax.set_ylim(top=1.12 * ax.get_ylim()[1])
         _figure.mark_epsilons(ax, marks, end)
         ax.legend()
-        if title:
-            ax.set_title(title)
-        return _figure.finish(ax.figure, path)
+    return ax.figure

@@ -40,8 +40,7 @@ def attack_roc(
     curves = _pairs(curves)
     positive = [part[part > 0] for pair in curves.values() for part in pair]
     end = max(1e-4, min((p.min() for p in positive if p.size), default=1e-3))
-    with _figure.matplotlib().rc_context(_figure.RC):
-        ax = _figure.new_axes(ax, (5.4, 4.6))
+    with _figure.drawing(ax, (5.4, 4.6), title, path) as ax:
         for i, (name, (fpr, tpr)) in enumerate(curves.items()):
             style = {"color": _figure.COLORS[i % len(_figure.COLORS)], "linewidth": 1.8}
             ax.step(np.maximum(fpr, end / 2), tpr, where="post", label=name, **style)
@@ -50,7 +49,7 @@ def attack_roc(
         ax.set(xscale="log", yscale="log", xlim=(end / 2, 1), ylim=(end / 2, 1))
         ax.set(xlabel="false positive rate", ylabel="true positive rate")
         ax.legend(loc="lower right", fontsize=8)
-        return _end(ax, title, path)
+    return ax.figure
 
 
 def attack_precision(
@@ -72,8 +71,7 @@ def attack_precision(
         The `matplotlib.figure.Figure`.
     """
     curves = _pairs(curves)
-    with _figure.matplotlib().rc_context(_figure.RC):
-        ax = _figure.new_axes(ax, (6.4, 4.2))
+    with _figure.drawing(ax, (6.4, 4.2), title, path) as ax:
         for i, (name, (recall, precision)) in enumerate(curves.items()):
             order, color = np.argsort(recall), _figure.COLORS[i % len(_figure.COLORS)]
             ax.plot(recall[order], precision[order], color=color, linewidth=1.8, label=name)
@@ -81,7 +79,7 @@ def attack_precision(
             ax.axhline(request, color=_figure.INK, linewidth=0.8, linestyle=(0, (4, 3)))
         ax.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
         ax.legend(loc="lower right", fontsize=8)
-        return _end(ax, title, path)
+    return ax.figure
 
 
 def advantage_against_epsilon(
@@ -106,8 +104,7 @@ def advantage_against_epsilon(
     """
     epsilons = np.asarray(epsilons, "float64")
     both = _pairs({n: (epsilons, v) for n, v in {**measured, **bounds}.items()})
-    with _figure.matplotlib().rc_context(_figure.RC):
-        ax = _figure.new_axes(ax, (6.4, 4.2))
+    with _figure.drawing(ax, (6.4, 4.2), title, path) as ax:
         for i, (name, (at, values)) in enumerate(both.items()):
             style = {"marker": "o", "color": _figure.COLORS[i % len(_figure.COLORS)]}
             if name in bounds:
@@ -120,7 +117,7 @@ def advantage_against_epsilon(
         ax.set_xticks(epsilons, [f"{e:g}" for e in epsilons])
         ax.minorticks_off()
         ax.legend(fontsize=8)
-        return _end(ax, title, path)
+    return ax.figure
 
 
 def _pairs(curves):
@@ -132,9 +129,3 @@ def _pairs(curves):
             f"{ {n: [a.shape for a in pair] for n, pair in found.items()} }"
         )
     return found
-
-
-def _end(ax, title, path):
-    if title:
-        ax.set_title(title)
-    return _figure.finish(ax.figure, path)

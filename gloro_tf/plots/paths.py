@@ -73,18 +73,19 @@ def influence_paths(
         )
     layers, first, last = drawn[0][0][-1][1], drawn[0][0][0][2], drawn[0][0][-1][2]
     words = _words(words, first, last)
-    with _figure.matplotlib().rc_context(_figure.RC):
-        ax = _figure.new_axes(ax, (2.1 * (last - first + 1) + 1.2, 2.1 * layers + 0.8))
+    with _figure.drawing(
+        ax, (2.1 * (last - first + 1) + 1.2, 2.1 * layers + 0.8), title, path
+    ) as ax:
         used = {node for nodes, _ in drawn for node in nodes}
         _grid(ax, layers, first, last, used)
         largest = max(abs(value) for _, value in drawn) or 1.0
         for rank, (nodes, value) in reversed(list(enumerate(drawn))):
             _draw(ax, nodes, value / largest, rank)
-        _decorate(ax, layers, first, last, words, title)
+        _decorate(ax, layers, first, last, words)
         widest = max((value for _, value in drawn), key=abs)
         note = f"widest line: {widest:+.3g}; blue is positive, red negative"
         ax.text(1, 0, note, transform=ax.transAxes, ha="right", fontsize=8, color="#7d838c")
-        return _figure.finish(ax.figure, path)
+    return ax.figure
 
 
 def node_influence(
@@ -124,8 +125,7 @@ def node_influence(
     rows = [(kind, layer) for layer in layers for kind in ROWS]
     table = np.array([[values.get((k, n, s), np.nan) for s in steps] for k, n in rows])
     words = _words(words, steps[0], steps[-1])
-    with _figure.matplotlib().rc_context(_figure.RC):
-        ax = _figure.new_axes(ax, (1.1 * len(steps) + 2.2, 0.32 * len(rows) + 1.0))
+    with _figure.drawing(ax, (1.1 * len(steps) + 2.2, 0.32 * len(rows) + 1.0), title, path) as ax:
         ax.grid(False)
         limit = np.nanmax(np.abs(table)) or 1.0
         image = ax.imshow(table, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
@@ -137,9 +137,7 @@ def node_influence(
                 at = {"ha": "center", "va": "center", "fontsize": 8, "color": dark}
                 ax.text(column, row, f"{value:+.2f}", **at)
         ax.figure.colorbar(image, ax=ax, label="influence through the node")
-        if title:
-            ax.set_title(title)
-        return _figure.finish(ax.figure, path)
+    return ax.figure
 
 
 def _words(words, first, last):
@@ -198,7 +196,7 @@ def _draw(ax, nodes, share, rank):
         ax.annotate("", _place(node, sideways), _place(source, sideways), arrowprops=arrow)
 
 
-def _decorate(ax, layers, first, last, words, title):
+def _decorate(ax, layers, first, last, words):
     ax.set(xlim=(first - 0.05, last + 1.0), ylim=(-0.3, layers + 0.3))
     ax.grid(False)
     ax.set_xticks([step + 0.46 for step in range(first, last + 1)], words)
@@ -209,5 +207,3 @@ def _decorate(ax, layers, first, last, words, title):
     x, y = _place(("q", layers, last))
     box = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": _figure.INK}
     ax.text(x, y, "q", ha="center", va="center", fontsize=9, bbox=box, zorder=6)
-    if title:
-        ax.set_title(title)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -33,8 +34,8 @@ class Box(Precondition):
 
     def __init__(
         self,
-        lower: ArrayLike | None,
-        upper: ArrayLike | None,
+        lower: ArrayLike | Sequence[float | None] | None,
+        upper: ArrayLike | Sequence[float | None] | None,
         tolerance: ArrayLike = 0.0,
         units: Normalizer | None = None,
     ) -> None:

@@ -91,8 +91,8 @@ def runs_resume_exactly(folder):
 
     from gloro_tf.training import run as module
 
-    original = sys.modules["gloro_tf.training.run"]._callbacks
-    sys.modules["gloro_tf.training.run"]._callbacks = lambda *a: [
+    original = sys.modules["gloro_tf.training.run"].followers
+    sys.modules["gloro_tf.training.run"].followers = lambda *a: [
         *original(*a),
         keras.callbacks.LambdaCallback(on_epoch_end=kill),
     ]
@@ -101,7 +101,7 @@ def runs_resume_exactly(folder):
         raise AssertionError
     except Killed:
         pass
-    sys.modules["gloro_tf.training.run"]._callbacks = original
+    sys.modules["gloro_tf.training.run"].followers = original
     again = run(recipe, folder / "killed", **keywords)
     assert again["test"] == whole["test"]
     first, second = (
