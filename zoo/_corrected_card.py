@@ -4,7 +4,7 @@
 def origin(card):
     """Lines on where it comes from."""
     config = card.architecture["properties"]["config"]
-    best = {"min": "least", "max": "largest"}[config["score"]]
+    best = "least" if config["score"] == "min" else "largest"
     names = ", ".join(prop["name"] for prop in config["properties"])
     return [
         f"- recipe: `{card.recipe['file']}`, nothing trained",

@@ -12,6 +12,7 @@ from fuzzing import answer, edited, edited_tree, fuzz
 from hypothesis import strategies as st
 
 import gloro_tf
+import zoo
 from gloro_tf.influence import agreement
 from gloro_tf.models import preset
 from gloro_tf.models.reading import load_model
@@ -166,3 +167,21 @@ def test_agreement_sets(text):
 def test_an_agreement_set_in_one_very_long_line(tmp_path):
     (tmp_path / "long.tsv").write_text("boy " * 100_000 + SENTENCES)
     assert answer(agreement.read_agreement_set, tmp_path / "long.tsv", WORDS) is None
+
+
+CARDS = ("convnet_2c2f.mnist", "vote_of_three.mnist", "self_correcting_6x50.acas_xu_2_9")
+
+
+@fuzz(40, data=st.data(), name=st.sampled_from(CARDS))
+def test_cards(data, name):
+    """What is read can be shown; the rest is refused by name."""
+    card = json.loads(zoo.card(name).to_json())
+    card["golden"], card["results"] = (
+        {},
+        [{k: v[:2] if isinstance(v, list) else v for k, v in r.items()} for r in card["results"]],
+    )
+    if card["kind"] == "classifier":
+        card["architecture"].pop("config", None)
+    found = answer(zoo.Card.from_json, json.dumps(data.draw(edited_tree(card, LEAVES))))
+    if found is not None:
+        assert found.full_name in found.to_markdown()

@@ -2,8 +2,10 @@
 
 import contextlib
 import dataclasses
+import errno
 import functools
 import http.server
+import io
 import json
 import os
 import pathlib
@@ -206,7 +208,25 @@ def test_longer_than_announced_is_cut_off(entry, tmp_path):
             return b"x" * size
 
     with open(tmp_path / "f", "wb") as file, pytest.raises(OSError, match="more than"):
-        _store._copy(Endless(), file, entry[1], 0)
+        _store._copy(Endless(), file, entry[1], tmp_path / "f", 0)
+
+
+@pytest.mark.parametrize("where", ["mkstemp", "replace", "write"])
+def test_a_full_disk_is_not_blamed_on_the_mirrors(entry, server, tmp_path, monkeypatch, where):
+    def full(*arguments, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    class Full(io.FileIO):
+        write = full
+
+    if where == "write":
+        monkeypatch.setattr(_store.os, "fdopen", lambda handle, *_, **__: Full(handle, "w"))
+    else:
+        monkeypatch.setattr(_store.tempfile if where == "mkstemp" else _store.os, where, full)
+    with pytest.raises(OSError, match="cannot be written .*No space left.*cache_dir"):
+        fetch(tmp_path / "cache", server.url, server.url)
+    assert server.hits <= 1
+    assert not [p for p in (tmp_path / "cache").rglob("*") if p.is_file()]
 
 
 def test_a_card_cannot_name_files_elsewhere(entry):
