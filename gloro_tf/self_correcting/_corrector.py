@@ -10,6 +10,7 @@ from gloro_tf.self_correcting._activity import Activity, first_best
 from gloro_tf.self_correcting._combinations import Combinations
 from gloro_tf.self_correcting._numbers import wide
 from gloro_tf.self_correcting._sorting import LIMITS, Sorting, hand_out
+from gloro_tf.self_correcting._table import Table
 from gloro_tf.self_correcting._truth import Truth
 
 INACTIVE, SAFE, KEPT, CHANGED, CONFLICT, UNDECIDED = range(6)
@@ -57,6 +58,8 @@ class Corrector(Decider):
         super().__init__(ordering)
         self.combinations = Combinations(ordering, max_combinations)
         self.sorting = Sorting(self.found, self.combinations)
+        if Table.fits(self.sorting, len(ordering), len(self.combinations)):
+            self.sorting = Table(self.sorting, len(ordering))
         # JAX would compile the branches and loops anew at every eager call.
         self._run, self._keeps = _compiled_on_jax(self._correct), _compiled_on_jax(self._keeps_top)
 
@@ -122,12 +125,10 @@ class Corrector(Decider):
 
     def _corrected(self, scores, active, dtype):
         found = self.sorting(scores, active)
-        values = hand_out(scores, found["order"], found["place"], dtype)
-        values = self._raw(values, dtype)
+        values = self._raw(hand_out(scores, found, dtype), dtype)
         holds, _ = self.truth(self.scores(values))
         held = ops.all(ops.logical_or(holds, ops.logical_not(active)), axis=-1)
-        source = ops.take_along_axis(found["order"], found["place"], axis=-1)
-        return values, source, found["top"], held, found["combination"]
+        return values, found["source"], found["top"], held, found["combination"]
 
     def _unchanged(self, scores, dtype):
         """What `_corrected` returns, in shape and type."""

@@ -67,9 +67,10 @@ class Sorting:
             active: `(batch, properties)` bool tensor.
 
         Returns:
-            dict of `(batch, m)` int32 tensors `order` (the classes by their scores) and `place` (the
-            new position of each class), and `(batch,)` ones `top` (the old position of the new top
-            class; `m` where no order is safe) and `combination`.
+            dict of `(batch, m)` int32 tensors `order` (the classes by their scores), `place` (the new
+            position of each class) and `source` (the class whose score each class gets), and
+            `(batch,)` ones `top` (the old position of the new top class; `m` where no order is safe)
+            and `combination`.
         """
         m = self.m
         zeros = ops.where(scores == 0, 0.0, -scores)  # XLA sorts -0.0 before 0.0
@@ -93,7 +94,8 @@ class Sorting:
             best = search(0, best)
         else:
             best = ops.fori_loop(0, blocks, search, best)
-        return {"order": order, **best}
+        source = ops.take_along_axis(order, best["place"], axis=-1)
+        return {"order": order, "source": source, **best}
 
     def _better(self, best, number, top, place):
         """The best so far, from the best of before and a block's `(batch, block)` results."""
@@ -206,16 +208,28 @@ def _argsort(values):
     return ops.cast(ops.argsort(values, axis=-1), "int32")
 
 
-def hand_out(scores, order, place, dtype):
+def hand_out(scores, found, dtype):
     """The scores in a new order, equal ones separated: the class in place `k` gets the k-th largest.
 
     Args:
         scores: `(batch, m)` tensor.
-        order, place: as `Sorting` returns them.
+        found: as `Sorting` or `Table` returns it.
         dtype: str. The type of the outputs, in which no two of them may be equal.
     """
-    given = ops.take_along_axis(scores, order, axis=-1)
-    return ops.take_along_axis(separate(given, dtype), place, axis=-1)
+
+    def separated():
+        given = ops.take_along_axis(scores, found["order"], axis=-1)
+        return ops.take_along_axis(separate(given, dtype), found["place"], axis=-1)
+
+    if "tied" not in found:
+        return separated()
+    return ops.cond(found["tied"], separated, lambda: _picked(scores, found["source"]))
+
+
+def _picked(values, index):
+    """`take_along_axis` of a few values, in fewer operations."""
+    chosen = index[:, :, None] == np.arange(values.shape[-1], dtype="int32")
+    return ops.max(ops.where(chosen, values[:, None, :], -np.inf), axis=-1)
 
 
 def separate(falling, dtype):
