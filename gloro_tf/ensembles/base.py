@@ -35,9 +35,20 @@ class Ensemble(Untrained):
             )
         super().__init__(dtype="float32", **kwargs)
         _check_names(models, {})
+        _check_weights(models)
         self.members = models
         self.num_classes = widths.pop() - extra
         self.built = True
+
+    @property
+    def parts(self) -> list[keras.Model]:
+        """The members."""
+        return list(self.members)
+
+    def with_parts(self, parts: Sequence[keras.Model]) -> Self:
+        """An ensemble like this one, of other members."""
+        config = {k: v for k, v in self.get_config().items() if k != "models"}
+        return type(self)(parts, **config)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], self.num_classes + 1)
@@ -157,16 +168,43 @@ def _check_names(models, known):
                 f"`models` must have different names. Received: two named '{model.name}'. Pass "
                 "`name=` where they are built."
             )
-        _check_names(getattr(model, "members", []), known)
+        _check_names(_parts(model), known)
+
+
+def _parts(model):
+    return model.parts if isinstance(model, Untrained) else []
+
+
+def _leaves(models):
+    """The models within that are made of no others, each once."""
+    found = {}
+    for model in models:
+        parts = _parts(model)
+        found.update(_leaves(parts) if parts else {id(model): model})
+    return found
+
+
+def _check_weights(models):
+    """Refuses different members that share weights: a file holds these once, and loads no second."""
+    owners = {}
+    for model in _leaves(models).values():
+        for variable in model.variables:
+            other = owners.setdefault(id(variable), model)
+            if other is not model:
+                raise ValueError(
+                    "`models` must not share weights, as they could not be loaded again. Received: "
+                    f"'{other.name}' and '{model.name}', which share '{variable.path}'. Give one of "
+                    "them a copy, as `keras.models.clone_model` and `set_weights` make."
+                )
 
 
 def _shared(model, known):
     """One object for each name: a member that occurs twice is saved once."""
-    if isinstance(model, Ensemble) and model.name not in known:
-        members = [_shared(member, known) for member in model.members]
-        if any(a is not b for a, b in zip(members, model.members, strict=True)):
-            config = {k: v for k, v in model.get_config().items() if k != "models"}
-            model = type(model)(members, **config)
+    parts = _parts(model)
+    if parts and model.name not in known:
+        shared = [_shared(part, known) for part in parts]
+        if any(a is not b for a, b in zip(shared, parts, strict=True)):
+            model = model.with_parts(shared)
     return known.setdefault(model.name, model)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import keras
 from keras import ops
@@ -16,10 +16,19 @@ class Untrained(keras.Model):
     """Base class of models made of trained ones: `compile` is for `evaluate` alone.
 
     A subclass may override `check_ready`, which `predict` and `evaluate` call first, and sets
-    `untrained`, what `fit` says.
+    `untrained`, what `fit` says, `parts` and `with_parts`, so that a part that occurs twice is one.
     """
 
     untrained = "This model does not train."
+
+    @property
+    def parts(self) -> list[keras.Model]:
+        """The models that it is made of."""
+        return []
+
+    def with_parts(self, parts: Sequence[keras.Model]) -> Self:
+        """A model like this one, made of other models."""
+        raise NotImplementedError
 
     def compile(
         self,

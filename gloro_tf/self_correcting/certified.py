@@ -89,6 +89,15 @@ class SelfCorrectingCertified(Untrained):
         self.built = True
 
     @property
+    def parts(self) -> list[keras.Model]:
+        """The model that is corrected."""
+        return [self.model]
+
+    def with_parts(self, parts: Sequence[keras.Model]) -> Self:
+        """The same corrections of another model."""
+        return type(self)(*parts, self.ordering, self.max_combinations, name=self.name)
+
+    @property
     def epsilon(self) -> float:
         """The radius at which the bottom column decides (float, assignable)."""
         return self.model.epsilon
