@@ -38,7 +38,7 @@ class Options:
 
 
 def certify(
-    model: keras.Model,
+    model: keras.Model | Network,
     x: ArrayLike,
     epsilon: float,
     *,
