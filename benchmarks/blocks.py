@@ -32,10 +32,10 @@ def compiled(variant):
     return model
 
 
-def step_times(rounds, steps=10):
+def step_times(variants, rounds, steps=10):
     """CPU milliseconds of one training step by variant, in turn."""
     images, labels = timing.random_data(steps * BATCH, (32, 32, 3))
-    runs = {v: timing.epoch(compiled(v), images, labels, BATCH) for v in VARIANTS}
+    runs = {v: timing.epoch(compiled(v), images, labels, BATCH) for v in variants}
     samples = timing.interleave(runs, rounds)
     return {v: 1e3 * cpu / steps for v, (_, cpu) in timing.medians(samples).items()}
 
@@ -64,23 +64,25 @@ def main():
     parser.add_argument("--data_dir", required=True)
     parser.add_argument("--minutes", type=float, default=6, help="CPU minutes for each variant")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--variants", default=",".join(VARIANTS), help="the first is the baseline")
     parser.add_argument("--steps_only", action="store_true")
     args = parser.parse_args()
     timing.print_machine("keras")
-    times, rows = step_times(args.rounds), []
+    variants = args.variants.split(",")
+    times, rows = step_times(variants, args.rounds), []
     print({v: round(t, 1) for v, t in times.items()}, flush=True)
     if args.steps_only:
         return
     data = gloro_tf.data.load("cifar10", data_dir=args.data_dir).validation(0.1, seed=0)
     x, y = gloro_tf.data.to_float(data.x_test), data.y_test
-    for variant in VARIANTS:
+    for variant in variants:
         steps = len(data.x_train) // BATCH
         epochs = max(1, round(60e3 * args.minutes / (times[variant] * steps)))
         model = trained(variant, data, epochs)
         found = model.certify(x)
         right = found.label == y
         vra = [np.mean(right & (found.radius > r / 255)) for r in (36, 72, 108)]
-        cost = f"{times[variant]:.0f}", f"{times[variant] / times[VARIANTS[0]]:.2f}x"
+        cost = f"{times[variant]:.0f}", f"{times[variant] / times[variants[0]]:.2f}x"
         figures = [f"{100 * value:.2f}" for value in (right.mean(), *vra)]
         rows.append([variant, model.count_params(), *cost, epochs, *figures])
         print(rows[-1], flush=True)
