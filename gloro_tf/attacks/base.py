@@ -9,6 +9,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from gloro_tf.attacks._checks import at_least, checked, checked_bounds, checked_radii
 from gloro_tf.attacks.objectives import margin
 from gloro_tf.attacks.target import Target
 from gloro_tf.models.certificate import full_precision
@@ -63,7 +64,7 @@ class Attack:
         batch_size: int = 256,
     ) -> None:
         Ball(np.zeros((0, 1)), 0.0, norm)
-        self.norm, self.bounds = norm, _bounds(bounds)
+        self.norm, self.bounds = norm, checked_bounds(bounds)
         self.seed = at_least("seed", seed, 0)
         self.batch_size = at_least("batch_size", batch_size, 1)
 
@@ -105,7 +106,7 @@ class Attack:
         x, y = checked(x, y, target)
         found = []
         for epsilon in epsilons if several else [epsilons]:
-            radius = _radius(epsilon, len(x))
+            radius = checked_radii(epsilon, len(x))
             Ball(x, radius, self.norm, self.bounds)
             found.append(self.attack(target, x, y, radius, found, verbose))
             if not np.any(found[-1].broken & (found[-1].distance > 0)) and np.any(radius > 0):
@@ -163,109 +164,6 @@ class Attack:
         raise NotImplementedError
 
 
-def climb(task, objective, begin, rival, steps, step, momentum=0.0):
-    """Projected gradient ascent from `begin`; the point of the largest margin on its way.
-
-    Steps have `step` radii at first and fall to zero along a cosine.
-    """
-    gradient = task.target.gradient(objective)
-    points = task.ball.project(begin)
-    best, highest = points.copy(), task.target.margins(points, task.y)
-    speed = 0.0
-    for number in range(steps):
-        _, slope = gradient(points, task.y, rival)
-        speed = momentum * speed + task.ball.direction(slope)
-        fall = (1 + np.cos(np.pi * number / steps)) / 2
-        points = task.ball.step(points, speed, step * fall)
-        keep_higher(best, highest, points, task.target.margins(points, task.y))
-        if np.all(highest > 0):
-            break
-    return best, highest
-
-
-def best_of(task, restarts, targets, run):
-    """The point of the largest margin over restarts and goals.
-
-    Args:
-        task: `Task`.
-        restarts: int. The first begins at the inputs, others at random.
-        targets: int. How many of the nearest classes to aim at in turn; 0 aims at any.
-        run: callable `(begin, rival) -> (points, margins)`.
-    """
-    best, highest = task.ball.centre.astype("float32"), np.full(len(task.y), -np.inf)
-    for restart in range(restarts):
-        for rival in rivals(task, targets) if targets else [task.y]:
-            begin = task.ball.sample(task.rng) if restart else task.ball.centre
-            keep_higher(best, highest, *run(begin, rival))
-            if np.all(highest > 0):
-                return best
-    return best
-
-
-def keep_higher(best, highest, points, margins):
-    """Puts points of larger margins in place of the best ones; returns where."""
-    better = margins > highest
-    best[better], highest[better] = points[better], margins[better]
-    return better
-
-
-def rivals(task, count):
-    """The classes nearest to winning at the centres, `count` arrays of `(n,)` int32."""
-    logits = task.target.logits(task.ball.centre.astype("float32")).copy()
-    logits[np.arange(len(logits)), task.y] = -np.inf
-    order = np.argsort(-logits, axis=1)[:, : min(count, task.target.classes - 1)]
-    return list(order.T.astype("int32"))
-
-
-def at_least(name, value, least):
-    """Returns an integer of at least `least`, or raises `ValueError` naming the argument."""
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < least:
-        raise ValueError(
-            f"`{name}` must be an integer of at least {least}. Received: {name}={value!r}"
-        )
-    return int(value)
-
-
-def between(name, value, low, high):
-    """Returns a float in `(low, high)` or equal to `low`, or raises `ValueError`."""
-    if not (isinstance(value, (int, float, np.number)) and low <= value < high):
-        raise ValueError(f"`{name}` must lie in [{low}, {high}). Received: {name}={value!r}")
-    return float(value)
-
-
-def _bounds(bounds):
-    try:
-        low, high = (-np.inf, np.inf) if bounds is None else map(float, bounds)
-    except (TypeError, ValueError):
-        low, high = 0.0, 0.0
-    if not low < high:
-        raise ValueError(
-            f"`bounds` must be two numbers, the lower first, or None. Received: bounds={bounds!r}"
-        )
-    return None if bounds is None else (low, high)
-
-
-def checked(x, y, target):
-    x, y = np.asarray(x, "float32"), np.asarray(y)
-    if x.shape[1:] != target.input_shape or not len(x):
-        raise ValueError(
-            f"`x` must have the shape (n, {', '.join(map(str, target.input_shape))}) with n > 0. "
-            f"Received: {x.shape}"
-        )
-    if not np.isfinite(x).all():
-        raise ValueError("`x` must be finite. Received: NaN or infinite entries.")
-    y = y.reshape(-1)
-    if len(y) != len(x) or y.dtype.kind not in "iu":
-        raise ValueError(
-            f"`y` must have an integer label for each of {len(x)} inputs. Received: {len(y)} of "
-            f"type {y.dtype}. Take `argmax` of one-hot labels."
-        )
-    if y.min() < 0 or y.max() >= target.classes:
-        raise ValueError(f"`y` must lie in 0..{target.classes - 1}. Received: {y.min()}..{y.max()}")
-    return x, y.astype("int64")
-
-
 def _warn_if_flat(target, x, y):
     rows = np.resize(np.arange(len(x)), target.batch_size)
     labels = y[rows].astype("int32")
@@ -276,18 +174,3 @@ def _warn_if_flat(target, x, y):
             "says nothing about the model. Try `Square`.",
             stacklevel=4,
         )
-
-
-def _radius(epsilon, count):
-    try:
-        epsilon = np.asarray(epsilon, "float64")
-    except (TypeError, ValueError):
-        epsilon = np.asarray(np.nan)
-    if epsilon.shape not in ((), (count,)):
-        raise ValueError(
-            "`epsilons` must be a number, an array with one for each input, or a list of these. "
-            f"Received: an array of shape {epsilon.shape} for {count} inputs."
-        )
-    if not np.all(np.isfinite(epsilon) & (epsilon >= 0)):
-        raise ValueError("`epsilons` must be finite and not negative. Received: others.")
-    return np.broadcast_to(epsilon, (count,))

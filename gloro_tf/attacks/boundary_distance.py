@@ -7,7 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from gloro_tf.attacks.base import Attack, Attacked, Task, at_least, checked, rivals
+from gloro_tf.attacks._checks import at_least, checked
+from gloro_tf.attacks._searches import rivals
+from gloro_tf.attacks.base import Attack, Attacked, Task
 from gloro_tf.attacks.objectives import targeted_margin
 from gloro_tf.attacks.target import Target
 from gloro_tf.models.certificate import full_precision

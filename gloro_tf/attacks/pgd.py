@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from gloro_tf.attacks.base import Attack, Task, at_least, best_of, between, climb
+from gloro_tf.attacks._checks import at_least, between
+from gloro_tf.attacks._searches import best_of, climb
+from gloro_tf.attacks.base import Attack, Task
 from gloro_tf.attacks.objectives import chosen_objective
 from gloro_tf.types import Array
 

@@ -33,12 +33,12 @@ def rule(layer: keras.layers.Layer, input_shape: tuple[int | None, ...]) -> floa
     return 1.0
 
 
-def sampled(task: gloro_tf.attacks.base.Task) -> Array:
+def sampled(task: gloro_tf.attacks.Task) -> Array:
     return task.ball.project(task.ball.sample(task.rng))
 
 
 class Sampled(gloro_tf.attacks.Attack):
-    def search(self, task: gloro_tf.attacks.base.Task) -> Array:
+    def search(self, task: gloro_tf.attacks.Task) -> Array:
         return sampled(task)
 
 
