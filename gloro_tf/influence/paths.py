@@ -86,14 +86,14 @@ class PathInfluences:
         """
         return self.graph.path(index)
 
-    def index(self, path: int | Path | Sequence[Node]) -> int:
+    def index(self, path: int | np.integer | Path | Sequence[Node]) -> int:
         """The index of a path: an integer, a `Path`, or its nodes.
 
         Args:
             path: one of these.
         """
         if isinstance(path, (int, np.integer)):
-            self.graph.path(path)
+            self.graph.path(int(path))
             return int(path)
         return self.graph.index(getattr(path, "nodes", path))
 
@@ -130,7 +130,7 @@ class PathInfluences:
         graph = self.graph
         return self[primary_path(graph.layers, graph.first, graph.last)]
 
-    def share(self, path: int | Path | Sequence[Node]) -> float:
+    def share(self, path: int | np.integer | Path | Sequence[Node]) -> float:
         """A path's part of all positive influence; of all negative influence if it is negative.
 
         Shares of graphs with different numbers of paths cannot be compared.
