@@ -104,7 +104,8 @@ class Box(Precondition):
 
     def exact(self) -> tuple[Array, Array]:
         """`(lower, upper)`, flat float64, in the model's units and with the tolerance."""
-        return self._bounds(self.tolerance)
+        low, high = self._bounds(self.tolerance)
+        return low, high
 
     def check(self, shape: Shape | None, classes: int) -> None:
         if shape is not None and self.lower.shape != tuple(shape):
