@@ -27,7 +27,11 @@ class Untrained(keras.Model):
         return []
 
     def with_parts(self, parts: Sequence[keras.Model]) -> Self:
-        """A model like this one, made of other models."""
+        """A model like this one, made of other models.
+
+        Args:
+            parts: models in the place of `parts`, in order.
+        """
         raise NotImplementedError
 
     def compile(

@@ -95,7 +95,8 @@ class SelfCorrectingCertified(Untrained):
 
     def with_parts(self, parts: Sequence[keras.Model]) -> Self:
         """The same corrections of another model."""
-        return type(self)(*parts, self.ordering, self.max_combinations, name=self.name)
+        (model,) = parts
+        return type(self)(model, self.ordering, self.max_combinations, name=self.name)
 
     @property
     def epsilon(self) -> float:
