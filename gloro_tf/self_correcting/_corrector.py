@@ -59,7 +59,8 @@ class Corrector(Decider):
         self.combinations = Combinations(ordering, max_combinations)
         self.sorting = Sorting(self.found, self.combinations)
         if Table.fits(self.sorting, len(ordering), len(self.combinations)):
-            self.sorting = Table(self.sorting, len(ordering))
+            search = _compiled_on_jax(self.sorting)
+            self.sorting = Table(search, self.classes, len(ordering))
         # JAX would compile the branches and loops anew at every eager call.
         self._run, self._keeps = _compiled_on_jax(self._correct), _compiled_on_jax(self._keeps_top)
 

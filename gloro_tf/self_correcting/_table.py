@@ -19,17 +19,17 @@ class Table:
     cost microseconds, one gather then stands for a hundred of them.
 
     Args:
-        sorting: `Sorting`.
-        properties: int. How many there are.
+        search: `Sorting`, or a compiled one.
+        classes, properties: int. How many there are.
     """
 
-    def __init__(self, sorting, properties):
-        self.m = m = sorting.m
+    def __init__(self, search, classes, properties):
+        self.m = m = classes
         ranks = np.array(list(itertools.permutations(range(m))), "int32")
         sets = np.arange(2**properties)[:, None] >> np.arange(properties) & 1
         scores = np.tile(-ranks.astype("float32"), (len(sets), 1))
         active = np.repeat(sets.astype("bool"), len(ranks), axis=0)
-        found = sorting(ops.convert_to_tensor(scores), ops.convert_to_tensor(active))
+        found = search(ops.convert_to_tensor(scores), ops.convert_to_tensor(active))
         parts = [ops.convert_to_numpy(found[name]).reshape(len(scores), -1) for name in PARTS]
         self.rows = np.concatenate(parts, axis=1).astype("int32")
         self.ends = np.cumsum([part.shape[1] for part in parts])[:-1].tolist()

@@ -12,7 +12,7 @@ from gloro_tf.self_correcting import Always, Outputs, Property, SafeOrdering, Se
 from gloro_tf.self_correcting._sorting import Sorting
 from gloro_tf.self_correcting._table import Table
 
-SETS = {"tensorflow": 12, "torch": 60, "jax": 2}
+SETS = {"tensorflow": 12, "torch": 60, "jax": 4}
 
 
 def layer_of(properties, score="max"):
