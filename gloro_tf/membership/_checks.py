@@ -1,5 +1,7 @@
 """Checks of scores, memberships, labels and probabilities."""
 
+import numbers
+
 import numpy as np
 
 
@@ -27,8 +29,8 @@ def check_scores(scores, is_member, needs_both=True):
 def check_probability(**arguments):
     """Refuses what does not lie strictly between 0 and 1."""
     for name, value in arguments.items():
-        if not 0 < value < 1:
-            raise ValueError(f"`{name}` must lie in (0, 1). Received: {name}={value}")
+        if not isinstance(value, numbers.Real) or not 0 < value < 1:
+            raise ValueError(f"`{name}` must be a number in (0, 1). Received: {name}={value!r}")
 
 
 def check_labels(y, classes, points=None):

@@ -77,6 +77,16 @@ class Suite:
         known = {row.tobytes() for row in rows[inside]}
         return sum(row.tobytes() in known for row in (*rows[~inside], *self.pool[0]))
 
+    def odd_classes(self):
+        """Classes by which alone an example is told, or that no reference knows; and why."""
+        inside, outside = (set(self.judged[1][self.split.is_member == m].tolist()) for m in (1, 0))
+        unknown = (inside | outside) - set(self.pool[1].tolist())
+        found = [
+            (inside ^ outside, "only among members or only among non-members: it tells by itself."),
+            (unknown, "not among the attacker's examples: references cannot know it."),
+        ]
+        return [(sorted(classes), f"is {what}") for classes, what in found if classes]
+
     def accuracies(self, model):
         """`(training accuracy, test accuracy)`, on members and non-members."""
         right = naive_scores(two_columns(Cut(model).logits(self.judged[0])), self.judged[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,8 @@ def audit(
             reports intervals over all.
         precision, confidence, prior: as in `Calibrator`.
         fpr: as in `evaluate`.
-        path: folder for `audit.txt`, `roc.png` and `precision.png`, or None.
+        path: folder for `audit.txt` and, where matplotlib is installed, `roc.png` and
+            `precision.png`; or None.
         seed: int.
         verbose: int. 0 prints nothing.
 
@@ -82,6 +84,8 @@ def audit(
     _check_counts(
         proxies=(proxies, 2), shadows=(shadows, 2), rounds=(rounds, 0), targets=(targets, 1)
     )
+    if path is not None:
+        pathlib.Path(path).mkdir(parents=True, exist_ok=True)  # Rather now than after trainings.
     options = proxies, shadows, rounds, tuple(slices), seed
     suite = Suite(recipe, x, y, split, *options)
     wanted, judge, others = (precision, confidence, prior), {"prior": prior, "fpr": fpr}, []
@@ -97,8 +101,8 @@ def audit(
     report = AuditReport(found, others, calibrators, precision, _notes(suite, calibrators, found))
     if verbose:
         print(report, flush=True)
-    if path is not None and importlib.util.find_spec("matplotlib"):
-        report.save(path)
+    if path is not None:
+        report.save(path, importlib.util.find_spec("matplotlib") is not None)
     return report
 
 
@@ -129,6 +133,8 @@ def _notes(suite, calibrators, found):
             f"{copies} examples outside the members equal a member, bit for bit: what was trained on "
             "is called a stranger. Remove copies before dividing the data."
         )
+    for classes, what in suite.odd_classes():
+        notes.append(f"class {', '.join(map(str, classes))} {what}")
     if suite.size < members:
         notes.append(
             f"references saw {suite.size} examples, the model {members}: scores are shifted. Give "

@@ -101,12 +101,14 @@ def find_evidence(
         raise ValueError(f"`doi` must be one of {DOIS}. Received: doi={doi!r}")
     if not isinstance(n, int) or n < 1:
         raise ValueError(f"`n` must be an integer of at least 1. Received: n={n!r}")
+    if not len(features):
+        return Evidence(np.zeros(features.shape), np.zeros(0), np.zeros(0))
     if matching is not None:
         difference.slope = matching.slope
     gradient = gradient_function(difference, of_class, compiled=False)
     classes = np.eye(difference.classes, dtype="float32")
     parts = []
-    for start in range(0, max(len(features), 1), batch_size):
+    for start in range(0, len(features), batch_size):
         z = np.asarray(features[start : start + batch_size], "float32")
         rows, origin = classes[y[start : start + batch_size]], np.broadcast_to(baseline, z.shape)
         parts.append(_of_batch(gradient, z, rows, np.asarray(origin, "float32"), doi, n))

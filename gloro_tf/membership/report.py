@@ -102,18 +102,21 @@ class AuditReport:
 
     __repr__ = __str__
 
-    def save(self, path: PathLike) -> pathlib.Path:
+    def save(self, path: PathLike, pictures: bool = True) -> pathlib.Path:
         """Writes `audit.txt`, `roc.png` and `precision.png` into a folder; returns it.
 
         Args:
             path: folder. It is made if it is not there.
+            pictures: bool. Whether to draw.
 
         Raises:
-            ImportError: without matplotlib.
+            ImportError: without matplotlib, if there are to be pictures.
         """
         path = pathlib.Path(path)
         path.mkdir(parents=True, exist_ok=True)
         (path / "audit.txt").write_text(str(self) + "\n")
+        if not pictures:
+            return path
         shown = {n: e for n, e in self.evaluations.items() if n != "naive"}
         plots.attack_roc({n: e.roc()[:2] for n, e in shown.items()}, path=path / "roc.png")
         curves = {n: e.calibration_curve()[:0:-1] for n, e in shown.items()}

@@ -42,8 +42,7 @@ def attack_roc(
     end = max(1e-4, min((p.min() for p in positive if p.size), default=1e-3))
     with _figure.drawing(ax, (5.4, 4.6), title, path) as ax:
         for i, (name, (fpr, tpr)) in enumerate(curves.items()):
-            style = {"color": _figure.COLORS[i % len(_figure.COLORS)], "linewidth": 1.8}
-            ax.step(np.maximum(fpr, end / 2), tpr, where="post", label=name, **style)
+            ax.step(np.maximum(fpr, end / 2), tpr, where="post", label=name, **_style(i))
         chance = {"color": _figure.GREY, "linestyle": (0, (4, 3)), "linewidth": 1}
         ax.plot([end / 2, 1], [end / 2, 1], label="chance", **chance)
         ax.set(xscale="log", yscale="log", xlim=(end / 2, 1), ylim=(end / 2, 1))
@@ -73,8 +72,8 @@ def attack_precision(
     curves = _pairs(curves)
     with _figure.drawing(ax, (6.4, 4.2), title, path) as ax:
         for i, (name, (recall, precision)) in enumerate(curves.items()):
-            order, color = np.argsort(recall), _figure.COLORS[i % len(_figure.COLORS)]
-            ax.plot(recall[order], precision[order], color=color, linewidth=1.8, label=name)
+            order = np.argsort(recall)
+            ax.plot(recall[order], precision[order], label=name, **_style(i))
         if request is not None:
             ax.axhline(request, color=_figure.INK, linewidth=0.8, linestyle=(0, (4, 3)))
         ax.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
@@ -118,6 +117,13 @@ def advantage_against_epsilon(
         ax.minorticks_off()
         ax.legend(fontsize=8)
     return ax.figure
+
+
+def _style(number):
+    """Of the curve of that number: colours, then the same ones dotted."""
+    again, color = divmod(number, len(_figure.COLORS))
+    style = "-" if not again else (0, (1, 1))
+    return {"color": _figure.COLORS[color], "linestyle": style, "linewidth": 1.8}
 
 
 def _pairs(curves):

@@ -6,7 +6,13 @@ import keras
 import pytest
 from membership_data import blobs
 
-from gloro_tf.membership import MembershipSplit, TrainingRecipe, balanced_masks, fit_proxies
+from gloro_tf.membership import (
+    GeneralWB,
+    MembershipSplit,
+    TrainingRecipe,
+    balanced_masks,
+    fit_proxies,
+)
 
 
 def build():
@@ -27,4 +33,5 @@ def case():
     proxies = fit_proxies(recipe, *pool, 6, 80, seed=1)
     hidden = fit_proxies(recipe, *pool, 3, 80, slice=0, frozen_from=model, seed=1)
     online = fit_proxies(recipe, *judged, masks=balanced_masks(8, 160), seed=2)
+    general = GeneralWB(model, [None, 0], 2, proxies=2).fit(recipe, *pool, size=80)
     return types.SimpleNamespace(**locals())

@@ -3,16 +3,18 @@
 import keras
 import numpy as np
 import pytest
+from membership_data import blobs
 
-from gloro_tf import membership
-from gloro_tf.membership import Calibrator, LossThreshold, two_camps
+from gloro_tf.membership import Calibrator, LossThreshold, TrainingRecipe, two_camps
 from gloro_tf.membership._suite import Suite
+from gloro_tf.membership.bayes_wb import bayes_scores
 
 
 @pytest.fixture(scope="module")
 def suite(case):
-    suite = Suite(case.recipe, case.x, case.y, case.split, 6, 4, 2, (), seed=3)
-    suite.names = set(suite.attacks(case.model))
+    suite = Suite(case.recipe, case.x, case.y, case.split, 6, 4, 0, (), seed=3)
+    suite.names = {*suite.attacks(case.model), "general-wb"}
+    suite.general = case.general
     return suite
 
 
@@ -55,7 +57,7 @@ def test_every_attack_of_an_audit_but_the_naive_one_is_calibrated(suite):
     assert suite.names - set(calibrators) == {"naive"}
     points = {name: sum(len(s) for s, _ in parts) for name, parts in suite._shadow_scores().items()}
     assert points["bayes-wb"] == points["bayes-wb, matched"] == 6 * 160
-    assert points["general-wb"] == calibrators["general-wb"].count == 2 * 2 * suite.size
+    assert points["general-wb"] == calibrators["general-wb"].count == 2 * 2 * 80
 
 
 def test_general_wb_is_calibrated_on_shadows_it_did_not_learn_from(suite, monkeypatch):
@@ -68,28 +70,35 @@ def test_general_wb_is_calibrated_on_shadows_it_did_not_learn_from(suite, monkey
         assert len(found) == len(attack._found) - 1
 
 
-def test_scores_of_shadows_are_as_those_of_targets(case):
-    """Had references seen a part of what they judge, the bayes-wb scores would be shifted."""
-    linear = membership.TrainingRecipe(
-        lambda: keras.Sequential([keras.Input((20,)), keras.layers.Dense(3)]),
+def test_scores_of_shadows_are_as_those_of_targets():
+    """References that saw nothing of a shadow's half; those of its own half resemble it too much."""
+    x, y = blobs(1200, features=60)
+    masks = np.zeros((16, 1200), bool)
+    for seed, mask in enumerate(masks[:4]):
+        mask[600 + np.random.default_rng(seed).permutation(400)[:200]] = True
+    own, camps = two_camps(12, 600, 200, seed=1)
+    masks[4:, :600] = own
+    recipe = TrainingRecipe(
+        lambda: keras.Sequential([keras.Input((60,)), keras.layers.Dense(3)]),
         epochs=40,
-        batch_size=80,
+        batch_size=200,
         optimizer=keras.optimizers.Adam(0.05),
         jit_compile=False,
     )
-    shadow, target = [], []
-    for seed in range(4):
-        split = case.split.redraw(seed)
-        suite = Suite(linear, case.x, case.y, split, 8, 2, 0, (), seed)
-        model = linear.train(case.x[split.members], case.y[split.members], seed=50 + seed)
-        target.append(suite.attacks(model)["bayes-wb"])
-        shadow += suite._shadow_scores()["bayes-wb"]
-    values, inside = (np.concatenate(part) for part in zip(*shadow, strict=True))
-    found, known = np.concatenate(target), np.tile(split.is_member, 4)
-    for member in (True, False):
-        ours, theirs = values[inside == member], found[known == member]
-        error = np.hypot(ours.std() / 12, theirs.std() / 12)  # about 12 * 12 points of their own
-        assert abs(ours.mean() - theirs.mean()) < 3 * error
+    logits = recipe.train_many(x, y, masks=masks).predict(x).astype("float64")
+    found = {"target": [], "two camps": [], "one camp": []}
+    for reference, seen in enumerate(own):
+        new = slice(1000, 1200)  # Strangers to all.
+        theirs = logits[4 + reference]
+        for mine in logits[:4]:
+            found["target"].append(bayes_scores(mine[new], theirs[None, new], y[new]))
+        for shadow in set(range(12)) - {reference}:
+            rest = np.append((camps == shadow % 2) & ~own[shadow] & ~seen, np.zeros(600, bool))
+            name = "one camp" if shadow % 2 == reference % 2 else "two camps"
+            found[name].append(bayes_scores(logits[4 + shadow, rest], theirs[None, rest], y[rest]))
+    spread = {name: np.concatenate(parts).std() for name, parts in found.items()}
+    assert spread["two camps"] == pytest.approx(spread["target"], rel=0.1)
+    assert spread["one camp"] < 0.9 * spread["target"]
 
 
 def test_a_calibrator_is_for_the_scores_it_saw(case):
