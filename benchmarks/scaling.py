@@ -2,8 +2,9 @@
 
 Each worker is one process on one core of this machine, TensorFlow, `MultiWorkerMirroredStrategy`. The
 model of the costs is fitted on a cluster of one worker, which does all that two do but sum, and on sums
-alone, of tensors of the gradient's shapes; what it then says about training with two is compared with
-what two do. One process without a strategy is measured beside them.
+alone, of tensors of the gradient's shapes. What two workers take beyond that, waiting for one another,
+is taken from the smallest batch; the other batches are then predicted and compared. One process without
+a strategy is measured beside them.
 
     python benchmarks/scaling.py
 """
@@ -169,18 +170,21 @@ def measure(name, steps, small):
     plain, alone, pair = (start(name, batches, steps, count) for count in (0, 1, 2))
     fixed, per_image = fit_line([(int(b), row[0]) for b, row in alone["steps"].items()])
     reduced = pair["all_reduce"] - alone["all_reduce"]
+    said = {b: step_seconds(fixed, per_image, int(b), 2, reduced) for b in pair["steps"]}
+    least = str(small)
+    waiting = pair["steps"][least][0] - said[least]
     rows = []
     for label, found in (("no strategy", plain), (1, alone), (2, pair)):
         for batch, (seconds, sent) in found["steps"].items():
             row = [label, batch, f"{1e3 * seconds:.0f}", f"{int(batch) / seconds:.0f}", "", ""]
             if found is pair:
-                said = step_seconds(fixed, per_image, int(batch), 2, reduced)
-                row[4:] = [f"{1e3 * said:.0f}", f"{sent / 2**20:.2f}"]
+                text = f"{1e3 * (said[batch] + waiting):.0f}"
+                row[4:] = [f"({text})" if batch == least else text, f"{sent / 2**20:.2f}"]
             rows.append(row)
     parameters = pair["parameters"]
     timing.print_table(
         f"{name}: {parameters:,} parameters; one worker: {1e3 * fixed:.1f} ms a step and "
-        f"{1e3 * per_image:.3f} ms an image; a sum over two: {1e3 * reduced:.1f} ms; a ring of two "
+        f"{1e3 * per_image:.3f} ms an image; a sum over two: {1e3 * reduced:.1f} ms; waiting {1e3 * waiting:.1f} ms; a ring of two "
         f"sends {2 * 4 * parameters / 2**20:.2f} MiB a step in all",
         ["workers", "global batch", "ms a step", "images/s", "ms predicted", "MiB sent a step"],
         rows,
