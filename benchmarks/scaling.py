@@ -184,8 +184,9 @@ def measure(name, steps, small):
     parameters = pair["parameters"]
     timing.print_table(
         f"{name}: {parameters:,} parameters; one worker: {1e3 * fixed:.1f} ms a step and "
-        f"{1e3 * per_image:.3f} ms an image; a sum over two: {1e3 * reduced:.1f} ms; waiting {1e3 * waiting:.1f} ms; a ring of two "
-        f"sends {2 * 4 * parameters / 2**20:.2f} MiB a step in all",
+        f"{1e3 * per_image:.3f} ms an image; a sum over two: {1e3 * reduced:.1f} ms; "
+        f"waiting {1e3 * waiting:.1f} ms; a ring of two sends "
+        f"{2 * 4 * parameters / 2**20:.2f} MiB a step in all",
         ["workers", "global batch", "ms a step", "images/s", "ms predicted", "MiB sent a step"],
         rows,
     )
