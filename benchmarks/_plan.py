@@ -99,6 +99,12 @@ PLAN = [
         ("--standardise", "--rounds", "0"),
         ("--standardise", "--rounds", "0", "--splits", "1"),
     ),
+    Entry(
+        "membership.py, 20 fresh splits",
+        "the same, more targets",
+        ("--standardise", "--rounds", "0", "--splits", "20", "--first", "200"),
+        None,
+    ),
     Entry("membership.py, raw pixels", "the same on raw pixels", ("--rounds", "0"), None),
     Entry(
         "membership.py, learned",
