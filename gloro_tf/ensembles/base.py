@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import keras
@@ -26,19 +26,29 @@ class Ensemble(Untrained):
 
     def __init__(self, models: Sequence[keras.Model], extra: int, **kwargs: Any) -> None:
         kwargs.pop("dtype", None)
-        models = list(models)
-        widths = {m.compute_output_shape((None, *_inputs(m)))[-1] for m in models}
-        if not models or len(widths) > 1 or len({_inputs(m) for m in models}) > 1:
+        models = checked_models(models)
+        widths = {m.compute_output_shape((None, *inputs_of(m)))[-1] for m in models}
+        if not models or len(widths) > 1 or len({inputs_of(m) for m in models}) > 1:
             raise ValueError(
                 "`models` must be one or more models with the same inputs and classes. Received: "
-                f"inputs {sorted({_inputs(m) for m in models})}, outputs {sorted(widths)}"
+                f"inputs {sorted({inputs_of(m) for m in models})}, outputs {sorted(widths)}"
             )
         super().__init__(dtype="float32", **kwargs)
         _check_names(models, {})
         _check_weights(models)
         self.members = models
         self.num_classes = widths.pop() - extra
+        self._compiled_with = None
         self.built = True
+
+    def check_ready(self) -> None:
+        if self._compiled_with != self._fixed():
+            self.train_function = self.test_function = self.predict_function = None
+            self._compiled_with = self._fixed()
+
+    def _fixed(self):
+        """What compiled programs hold of it and of its members, beside variables."""
+        return tuple(part._fixed() for part in self.parts if isinstance(part, Ensemble))
 
     @property
     def parts(self) -> list[keras.Model]:
@@ -75,7 +85,7 @@ class CertifiedEnsemble(Ensemble):
     """
 
     def __init__(self, models: Sequence[keras.Model], **kwargs: Any) -> None:
-        models = list(models)
+        models = checked_models(models)
         for model in models:
             relaxation = getattr(model, "relaxation", None)
             if not hasattr(model, "certify") or (relaxation is not None and relaxation.k > 1):
@@ -84,11 +94,14 @@ class CertifiedEnsemble(Ensemble):
                     f"{type(model).__name__} '{model.name}'"
                 )
         super().__init__(models, extra=1, **kwargs)
-        radii = {model.epsilon for model in models}
+        self._check_epsilons(ValueError)
+
+    def _check_epsilons(self, error):
+        radii = {member.epsilon for member in self.members}
         if len(radii) > 1:
-            raise ValueError(
+            raise error(
                 f"`models` must have the same epsilon. Received: {sorted(radii)}. Set it, as in "
-                "`model.epsilon = 0.3`, on each."
+                "`model.epsilon = 0.3`, on each, or on the ensemble."
             )
 
     @property
@@ -107,6 +120,8 @@ class CertifiedEnsemble(Ensemble):
         return all(member.is_frozen for member in self.members)
 
     def check_ready(self) -> None:
+        super().check_ready()
+        self._check_epsilons(RuntimeError)
         for member in self.members:
             if not member.is_frozen:
                 raise RuntimeError(
@@ -151,6 +166,25 @@ class CertifiedEnsemble(Ensemble):
     def combine(self, labels: Array, radii: Array) -> tuple[Array, Array]:
         """The ensemble's labels and radii from those of its members."""
         raise NotImplementedError
+
+
+def checked_models(models):
+    """A list of classifiers, or `ValueError`."""
+    models = list(models) if isinstance(models, Iterable) else models
+    usable = isinstance(models, list) and all(
+        isinstance(m, keras.Model) and m.built for m in models
+    )
+    if not usable:
+        raise ValueError(f"`models` must be a list of built Keras models. Received: {models}")
+    for model in models:
+        shape = model.compute_output_shape((None, *inputs_of(model)))
+        if not isinstance(shape, tuple) or len(shape) != 2 or shape[1] < 2:
+            raise ValueError(
+                "`models` must answer a row of at least two scores for each input. Received: "
+                f"'{model.name}' with output shape {shape}. Give a binary model two logits, 0 and "
+                "its own."
+            )
+    return models
 
 
 def decided(scores, certified):
@@ -208,13 +242,14 @@ def _shared(model, known):
     return known.setdefault(model.name, model)
 
 
-def _inputs(model):
+def inputs_of(model):
+    """The shape of one input."""
     return tuple(model.input_shape[1:]) if hasattr(model, "input_shape") else _nested(model)
 
 
 def _nested(model):
     inner = getattr(model, "logits_model", None) or model.members[0]
-    return _inputs(inner)
+    return inputs_of(inner)
 
 
 def _plain(config):

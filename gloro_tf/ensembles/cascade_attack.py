@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from gloro_tf.ensembles._tables import as_array, at_least
+from gloro_tf.ensembles.base import inputs_of
 from gloro_tf.ops import Ball, gradient_function
 from gloro_tf.types import Array, ArrayLike, Bounds, Norm
 
@@ -84,13 +86,14 @@ class CascadeAttack:
         seed: int = 0,
         batch_size: int = 256,
     ) -> None:
-        if steps < 1 or restarts < 1:
-            raise ValueError(
-                "`steps` and `restarts` must be at least 1. "
-                f"Received: steps={steps}, restarts={restarts}"
-            )
-        self.norm, self.steps, self.restarts = norm, steps, restarts
-        self.step = max(0.1, 4 / steps) if step is None else step
+        at_least("seed", seed, 0)
+        for name, value in (("steps", steps), ("restarts", restarts), ("batch_size", batch_size)):
+            at_least(name, value, 1)
+        step = max(0.1, 4 / steps) if step is None else step
+        if not isinstance(step, (int, float, np.number)) or not 0 < step < np.inf:
+            raise ValueError(f"`step` must be a positive share of the radius. Received: {step=}")
+        Ball(np.zeros((0, 1)), 0.0, norm, bounds)
+        self.norm, self.steps, self.restarts, self.step = norm, steps, restarts, step
         self.bounds, self.seed, self.batch_size = bounds, seed, batch_size
 
     def __repr__(self):
@@ -115,12 +118,8 @@ class CascadeAttack:
             ValueError: for members that are no `GloroModel`s, inputs outside of `bounds`, or labels
                 of another length.
         """
-        x, y = np.asarray(x, "float32"), np.asarray(y).reshape(-1)
         members = _members(ensemble)
-        if len(x) != len(y):
-            raise ValueError(
-                f"`y` must have a label for each of {len(x)} inputs. Received: {len(y)}"
-            )
+        x, y = _checked(ensemble, x, y)
         epsilon = ensemble.epsilon if epsilon is None else epsilon
         Ball(x, epsilon, self.norm, self.bounds)
         gradients = [gradient_function(_Members(members), o) for o in (_certificates, _entropies)]
@@ -209,6 +208,25 @@ def _entropies(scores, y, stage):
     answer = ops.max(ops.where(right, -1e30, ops.take(normal, stage, axis=1)), axis=-1)
     unsure = ops.mean(normal, axis=-1)
     return answer + ops.sum(_before(scores, stage) * unsure, axis=-1)
+
+
+def _checked(ensemble, x, y):
+    """Inputs as float32, and an integer label for each."""
+    x, shape = as_array("x", x, "float32"), inputs_of(ensemble)
+    if x.shape[1:] != shape or not len(x) or not np.isfinite(x).all():
+        raise ValueError(
+            f"`x` must be finite, of the shape (n, {', '.join(map(str, shape))}) with n > 0. "
+            f"Received: shape {x.shape}"
+        )
+    y = as_array("y", y).reshape(-1)
+    if len(x) != len(y):
+        raise ValueError(f"`y` must have a label for each of {len(x)} inputs. Received: {len(y)}")
+    if y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= ensemble.num_classes:
+        raise ValueError(
+            f"`y` must be integers in 0..{ensemble.num_classes - 1}. Received: {y.min()}.."
+            f"{y.max()} of dtype {y.dtype}"
+        )
+    return x, y
 
 
 def _members(ensemble):

@@ -44,7 +44,19 @@ class VotingEnsemble(CertifiedEnsemble):
         self, models: Sequence[keras.Model], weights: ArrayLike | None = None, **kwargs: Any
     ) -> None:
         super().__init__(models, **kwargs)
-        self.weights_of_votes = check_weights(weights, len(self.members))
+        self.weights_of_votes = weights
+
+    @property
+    def weights_of_votes(self) -> Array:
+        """The members' weights (float64 `(members,)`, assignable)."""
+        return self._votes.copy()
+
+    @weights_of_votes.setter
+    def weights_of_votes(self, value: ArrayLike | None) -> None:
+        self._votes = check_weights(value, len(self.members))
+
+    def _fixed(self):
+        return (self._votes.tobytes(), *super()._fixed())
 
     def answers(self, inputs: Tensor) -> Tensor:
         labels, _ = self._tables(inputs)
@@ -63,13 +75,15 @@ class VotingEnsemble(CertifiedEnsemble):
         own = ops.sum(ops.where(winner, support, 0.0), axis=-1)
         rival = ops.max(ops.where(winner, -np.inf, support), axis=-1)
         margin = own - rival - ops.sum(weights - sure, axis=0)
-        return decided(votes, margin > SLACK * float(self.weights_of_votes.sum()))
+        return decided(votes, margin > SLACK * ops.sum(weights))
 
     def _columns(self):
-        return ops.convert_to_tensor(self.weights_of_votes[:, None].astype("float32"))
+        """The weights in float32, times a power of two that keeps them in its range."""
+        scaled = np.ldexp(self._votes, -np.frexp(self._votes.max())[1])
+        return ops.convert_to_tensor(scaled[:, None].astype("float32"))
 
     def combine(self, labels: Array, radii: Array) -> tuple[Array, Array]:
-        return vote_radius(labels, radii, self.num_classes, self.weights_of_votes)
+        return vote_radius(labels, radii, self.num_classes, self._votes)
 
     def fit_weights(
         self,
@@ -91,11 +105,10 @@ class VotingEnsemble(CertifiedEnsemble):
         labels, radii = self.member_radii(x, batch_size)
         found, vra = fit_weights(labels, radii > self.epsilon, y, self.num_classes, method, max_int)
         self.weights_of_votes = found
-        self.train_function = self.test_function = self.predict_function = None
         return vra
 
     def get_config(self) -> Config:
-        return {**super().get_config(), "weights": self.weights_of_votes.tolist()}
+        return {**super().get_config(), "weights": self._votes.tolist()}
 
 
 @keras.saving.register_keras_serializable(package="gloro_tf")
@@ -128,6 +141,9 @@ class CascadeEnsemble(CertifiedEnsemble):
             )
         super().__init__(models, **kwargs)
         self.certificate = certificate
+
+    def _fixed(self):
+        return (self.certificate, *super()._fixed())
 
     def __repr__(self):
         note = ", UNSOUND as published" if self.certificate == "claimed" else ""

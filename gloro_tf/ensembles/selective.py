@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from gloro_tf.ensembles._tables import CHUNK, check_labels
+from gloro_tf.ensembles._tables import CHUNK, at_least, check_labels
 from gloro_tf.types import Array, ArrayLike
 
 ABSTAIN = -1
@@ -108,6 +108,7 @@ def disagreement_bound(n: int, alpha: float = 0.05) -> tuple[float, float]:
 
 def check_can_answer(n, alpha):
     """Refuses an ensemble too small to ever answer."""
+    at_least("n", n, 0)
     _check_alpha(alpha)
     least = smallest_ensemble(alpha)
     if n < least:
@@ -118,5 +119,5 @@ def check_can_answer(n, alpha):
 
 
 def _check_alpha(alpha):
-    if not 0 < alpha < 1:
-        raise ValueError(f"`alpha` must lie in (0, 1). Received: alpha={alpha}")
+    if not isinstance(alpha, (int, float, np.number)) or not 0 < alpha < 1:
+        raise ValueError(f"`alpha` must lie in (0, 1). Received: alpha={alpha!r}")

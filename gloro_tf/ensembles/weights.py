@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from gloro_tf.ensembles._tables import check_labels, check_like
+from gloro_tf.ensembles._tables import as_array, at_least, check_labels, check_like
 from gloro_tf.ensembles.vote import vote
 from gloro_tf.types import Array, ArrayLike
 
@@ -45,14 +45,16 @@ def fit_weights(
     """
     labels = check_labels(labels, num_classes)
     certified = check_like("certified", certified, labels, "bool")
-    members, y = len(labels), np.asarray(y)
-    if y.shape != labels.shape[1:]:
-        raise ValueError(f"`y` must have shape {labels.shape[1:]}. Received: {y.shape}")
+    members = len(labels)
+    y = check_labels(as_array("y", y)[None], num_classes)[0]
+    if y.shape != labels.shape[1:] or not len(y):
+        raise ValueError(f"`y` must have shape {labels.shape[1:]}, n > 0. Received: {y.shape}")
     if method == "search":
-        if members > 7 or max_int < 1:
+        at_least("max_int", max_int, 1)
+        if members > 7:
             raise ValueError(
-                "method='search' takes at most 7 members and `max_int` of at least 1. Received: "
-                f"{members} members, max_int={max_int}. Use method='softmax_adam'."
+                "method='search' takes at most 7 members. Received: "
+                f"{members}. Use method='softmax_adam'."
             )
         candidates = [np.eye(members)[i] for i in range(members)]
         for vector in itertools.product(range(max_int + 1), repeat=members):

@@ -97,6 +97,16 @@ def test_it_is_a_value_and_refuses_bad_input(members, x):
         attack(cascade, x, label[:3])
     with pytest.raises(ValueError, match="`steps`"):
         CascadeAttack(steps=0)
+    for name, value in (("step", -1), ("step", np.nan), ("batch_size", 0), ("seed", "a")):
+        with pytest.raises(ValueError, match=f"`{name}`"):
+            CascadeAttack(**{name: value})
+    empty, broken = x[:0], np.full_like(x, np.nan)
+    for images in (empty, broken, x[:, :1]):
+        with pytest.raises(ValueError, match="`x` must be finite, of the shape"):
+            attack(cascade, images, label[: len(images)])
+    for labels in (label.astype("float32"), label + 9):
+        with pytest.raises(ValueError, match="`y` must be integers in 0"):
+            attack(cascade, x, labels)
     nested = CascadeEnsemble([VotingEnsemble(members, name="vote"), members[0]])
     with pytest.raises(ValueError, match="GloroModel"):
         attack(nested, x, label)
