@@ -49,8 +49,8 @@ def run(args):
     x, y = gloro_tf.data.to_float(data.x_test[: args.limit]), data.y_test[: args.limit]
     verbose = 0 if args.json else 1
     reports = {"certificate": audit.certificate(model, x, y, strict=False, verbose=verbose)}
-    for number, member in enumerate(getattr(model, "members", [model])):
-        ending = f" of member {number}" if member is not model else ""
+    for member in _leaves(model):
+        ending = f" of member {member.name!r}" if member is not model else ""
         reports[f"lipschitz{ending}"] = audit.lipschitz(member, x)
         reports[f"rounding{ending}"] = audit.rounding(member, x)
     if args.json:
@@ -58,6 +58,14 @@ def run(args):
     else:
         print("\n\n".join(str(report) for report in reports.values()))
     return int(any(getattr(report, "violations", ()) for report in reports.values()))
+
+
+def _leaves(model):
+    """The members, and theirs, that have none; the model itself if it has none."""
+    members = getattr(model, "members", None)
+    if members is None:
+        return [model]
+    return list({leaf.name: leaf for member in members for leaf in _leaves(member)}.values())
 
 
 def _load(path):

@@ -106,9 +106,9 @@ def certificate(
         ValueError: for an attack in another norm, or bad inputs, as attacks raise it.
     """
     attack = default_attack(bounds) if attack is None else attack
-    if attack.norm != "l2":
+    if not isinstance(attack, Attack) or attack.norm != "l2":
         raise ValueError(
-            f"`attack` must be in the norm of the certificates, 'l2'. Received: {attack}"
+            f"`attack` must be one in the norm of the certificates, 'l2'. Received: {attack}"
         )
     x, y = np.asarray(x, "float32"), np.asarray(y).reshape(-1)
     if not hasattr(model, "certify"):

@@ -90,13 +90,22 @@ def lipschitz(
         ValueError: for inputs of another shape, or a model of several inputs.
     """
     net = getattr(model, "logits_model", model)
-    if len(net.inputs) != 1:
-        raise ValueError(f"`model` must have one input. Received: {len(net.inputs)}")
+    if len(getattr(net, "inputs", None) or ()) != 1:
+        raise ValueError(
+            "`model` must be a functional or sequential model of one input. Received: "
+            f"{type(net).__name__}. Audit the members of an ensemble one by one."
+        )
+    for name, value in (("steps", steps), ("pairs", pairs)):
+        if not isinstance(value, (int, np.integer)) or value < 1:
+            raise ValueError(f"`{name}` must be an integer of at least 1. Received: {value!r}")
     shape = tuple(net.input_shape[1:])
     rng = np.random.default_rng([seed, 11])
     x = rng.random((pairs, *shape)) if x is None else np.asarray(x)
-    if x.shape[1:] != shape or not len(x):
-        raise ValueError(f"`x` must have the shape (n, {shape}) with n > 0. Received: {x.shape}")
+    if x.shape[1:] != shape or not len(x) or not np.isfinite(x).all():
+        raise ValueError(
+            f"`x` must be finite, of the shape (n, {', '.join(map(str, shape))}) with n > 0. "
+            f"Received: shape {x.shape}"
+        )
     x = np.resize(x, (pairs, *shape))
     traced = graph.trace(net)
     bounds, estimates = api.bounds_of(traced), api.estimates_of(traced, 200)

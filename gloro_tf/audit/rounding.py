@@ -43,8 +43,9 @@ class RoundingAudit:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns plain numbers, for JSON."""
-        return dataclasses.asdict(self)
+        """Returns plain numbers, for JSON; `None` for those that are not known."""
+        found = dataclasses.asdict(self)
+        return {k: None if np.isnan(v) else v for k, v in found.items()}
 
 
 def rounding(model: keras.Model, x: ArrayLike) -> RoundingAudit:
@@ -58,7 +59,8 @@ def rounding(model: keras.Model, x: ArrayLike) -> RoundingAudit:
         `RoundingAudit`.
 
     Raises:
-        ValueError: for a model that is no `GloroModel`; audit the members of an ensemble.
+        ValueError: for a model that is no `GloroModel`, or no inputs; audit the members of an
+            ensemble.
         RuntimeError: if the model is not frozen.
     """
     if not hasattr(model, "frozen_tables"):
@@ -67,6 +69,8 @@ def rounding(model: keras.Model, x: ArrayLike) -> RoundingAudit:
             "of an ensemble one by one."
         )
     x = np.asarray(x, "float32")
+    if not len(x):
+        raise ValueError("`x` must hold at least one input. Received: none.")
     radius = label_radius(model.certify(x))
     logits = model.logits_model.predict(x, verbose=0).astype("float64")
     constants = model.margin_lipschitz("bound").astype("float64")

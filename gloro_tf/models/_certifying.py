@@ -124,7 +124,7 @@ class Certifying(Part):
 
         Raises:
             RuntimeError: if the model is not frozen, or its weights changed since.
-            ValueError: if a layer computes in 16 bits.
+            ValueError: if a layer computes in 16 bits, or for inputs of another shape.
         """
         radii, order = self._certified_radii(x, batch_size, verbose)
         return Certificate(order[:, 0], radii[:, 0], radii[:, 0] > self.epsilon)
@@ -140,6 +140,7 @@ class Certifying(Part):
         if getattr(x, "dtype", None) == np.uint8:
             check_images(x, uint8_ok=False)
         x = np.asarray(x, "float32")
+        checks.check_shape(x, self.logits_model)
         if not len(x):
             return np.zeros((0, self.relaxation.k)), np.zeros((0, self.relaxation.k), "int64")
         tables = FrozenMargins(*[t.astype("float64") for t in self.frozen_tables().values()])

@@ -61,6 +61,18 @@ def check_arrays(x, y, classes, training):
         check_labels(y, classes, examples=examples, allow_single_class=not training)
 
 
+def check_shape(x, model):
+    """Refuses inputs of the right rank and another shape, which would fail inside of a layer."""
+    shape = getattr(model, "input_shape", None)
+    if not isinstance(shape, tuple) or x.ndim != len(shape):
+        return
+    if any(known not in (None, given) for known, given in zip(shape[1:], x.shape[1:], strict=True)):
+        raise ValueError(
+            f"`x` must have the shape (n, {', '.join(map(str, shape[1:]))}) of the model's inputs. "
+            f"Received: {x.shape}"
+        )
+
+
 def warn_unfrozen():
     warnings.warn(
         "This model is not frozen: its bottom column comes from an estimate and is no "

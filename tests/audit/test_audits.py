@@ -118,8 +118,30 @@ def test_bad_input_is_refused(frozen, digits):
         audit.certificate(frozen, x, y, PGD(norm="linf"))
     with pytest.raises(ValueError, match="`model`"):
         audit.rounding(gloro_tf.ensembles.VotingEnsemble([frozen]), x)
-    with pytest.raises(ValueError, match="`x`"):
-        audit.lipschitz(frozen, x[:, :3])
+    with pytest.raises(ValueError, match="one by one"):
+        audit.lipschitz(gloro_tf.ensembles.VotingEnsemble([frozen]), x)
+    with pytest.raises(ValueError, match="`attack`"):
+        audit.certificate(frozen, x, y, "pgd")
+    for images in (x[:, :3], x[:0], np.full_like(x, np.nan)):
+        with pytest.raises(ValueError, match="`x`"):
+            audit.lipschitz(frozen, images)
+    with pytest.raises(ValueError, match="`pairs`"):
+        audit.lipschitz(frozen, x, pairs=0)
+    for call in (lambda: audit.rounding(frozen, x[:0]), lambda: frozen.certify(x[:, :3])):
+        with pytest.raises(ValueError, match="`x`"):
+            call()
+
+
+def test_nested_ensembles_and_models_that_certify_nothing(frozen, tmp_path, capsys):
+    vote = gloro_tf.ensembles.VotingEnsemble([frozen], name="inner")
+    gloro_tf.ensembles.VotingEnsemble([vote], name="outer").save(tmp_path / "nested.keras")
+    nothing = gloro_tf.GloroModel(model=frozen.logits_model, epsilon=50.0).freeze()
+    nothing.save(tmp_path / "nothing.keras")
+    for name in ("nested", "nothing"):
+        file = str(tmp_path / f"{name}.keras")
+        assert main([file, "--dataset=digits", "--limit=8", "--json"]) == 0
+        report = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert report["rounding"]["smallest_margin"] is None
 
 
 def test_from_a_terminal(frozen, planted, tmp_path, capsys):
