@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gloro_tf.attacks._checks import between
 from gloro_tf.attacks.apgd import APGD
 from gloro_tf.attacks.base import Attack, Attacked
 from gloro_tf.attacks.boundary_distance import BoundaryDistance
@@ -26,7 +27,7 @@ class WorstOf(Attack):
     """
 
     def __init__(self, attacks: Sequence[Attack]) -> None:
-        attacks = list(attacks)
+        attacks = list(attacks) if isinstance(attacks, Iterable) else [attacks]
         if not all(isinstance(attack, Attack) for attack in attacks):
             raise ValueError(f"`attacks` must be attacks. Received: {attacks}")
         kinds = {(attack.norm, attack.bounds) for attack in attacks}
@@ -74,6 +75,7 @@ def standard(norm: Norm = "l2", strength: float = 1.0, **kwargs: Any) -> WorstOf
     Returns:
         `WorstOf`.
     """
+    strength = between("strength", strength, 0.0, float("inf"))
     kwargs = {"norm": norm, **kwargs}
     steps = max(5, round(100 * strength))
     return WorstOf(

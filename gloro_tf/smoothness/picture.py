@@ -45,9 +45,16 @@ def picture(
         ValueError: for a model of other inputs.
         ImportError: without matplotlib.
     """
-    if tuple(model.logits_model.input_shape[1:]) != (2,):
+    inner = getattr(model, "logits_model", None)
+    if inner is None or tuple(inner.input_shape[1:]) != (2,):
         raise ValueError(
-            f"`model` must take inputs of shape (2,). Received: {model.logits_model.input_shape[1:]}"
+            "`model` must be a `GloroModel` on inputs of shape (2,). Received: "
+            f"{type(model).__name__} on {getattr(inner, 'input_shape', None)}"
+        )
+    if not isinstance(side, int) or side < 2 or np.shape(bounds) != (2, 2):
+        raise ValueError(
+            "`side` must be an integer of at least 2, and `bounds` be two pairs of numbers. "
+            f"Received: side={side!r}, bounds={bounds!r}"
         )
     ax = _figure.new_axes(ax, (5, 4.6))
     ax.grid(False)
@@ -70,7 +77,8 @@ def picture(
         [boundary_points(np.where(label == c, 1.0, -1.0), unit) for c in np.unique(label)]
     )
     zeros = zeros * size + low
-    ax.contour(*axes, radius, levels=sorted(radii), colors=_figure.BLUE, linewidths=1.2)
+    radii = sorted(set(radii))
+    ax.contour(*axes, radius, levels=radii, colors=_figure.BLUE, linewidths=1.2)
     if len(zeros):
         parts = np.array_split(grid.astype("float64"), 64)
         distance = [
@@ -80,7 +88,7 @@ def picture(
         ax.contour(
             *axes,
             distance,
-            levels=sorted(radii),
+            levels=radii,
             colors=_figure.RED,
             linewidths=1.0,
             linestyles="--",

@@ -37,11 +37,8 @@ def wedge_tightness(angle: float, pieces: int) -> tuple[float, float]:
         After [Leino, Limitations of Piecewise Linearity for Efficient Robustness Certification](
         https://arxiv.org/abs/2301.08842); the statement and its proof are a reconstruction.
     """
-    if not 0 < angle < math.pi or pieces < 2:
-        raise ValueError(
-            "`angle` must lie in (0, pi) and `pieces` be at least 2. "
-            f"Received: angle={angle}, pieces={pieces}"
-        )
+    _check_angle(angle)
+    _check_count("pieces", pieces, 2)
     half = angle / (2 * (pieces - 1))
     return math.cos(half), math.sin(half) / half
 
@@ -52,6 +49,7 @@ def polygon_tightness(sides: int) -> float:
     Args:
         sides: int, at least 3.
     """
+    _check_count("sides", sides, 3)
     return wedge_tightness(2 * math.pi / sides, 2)[0]
 
 
@@ -65,8 +63,12 @@ class Wedge:
 
     angle: float
 
+    def __post_init__(self):
+        _check_angle(self.angle)
+
     def normals(self, pieces: int = 2) -> Array:
         """`pieces` unit normals at equal angles, the facets' own first and last, `(pieces, 2)`."""
+        _check_count("pieces", pieces, 2)
         turns = np.linspace(-self.angle / 2, self.angle / 2, pieces)
         return np.stack([np.cos(turns), np.sin(turns)], axis=1)
 
@@ -76,6 +78,7 @@ class Wedge:
         Args:
             x: `(n, dimensions)` array.
         """
+        x = _points(x, 2)
         first, last = (x @ normal for normal in self.normals())
         turn = np.arctan2(x[:, 1], x[:, 0])
         return np.where(
@@ -115,12 +118,16 @@ class Orthant:
 
     k: int
 
+    def __post_init__(self):
+        _check_count("k", self.k, 1)
+
     def distance(self, x: Array) -> Array:
         """The signed distance to the boundary, `(n,)`; negative inside.
 
         Args:
             x: `(n, dimensions)` array.
         """
+        x = _points(x, self.k)
         outside = np.linalg.norm(np.maximum(x, 0), axis=1)
         return np.where(outside > 0, outside, np.max(x, axis=1))
 
@@ -151,13 +158,16 @@ class Disk:
 
     radius: float = 1.0
 
+    def __post_init__(self):
+        _check_radius(self.radius)
+
     def distance(self, x: Array) -> Array:
         """The signed distance to the boundary, `(n,)`; negative inside.
 
         Args:
             x: `(n, dimensions)` array.
         """
-        return np.linalg.norm(x, axis=1) - self.radius
+        return np.linalg.norm(_points(x), axis=1) - self.radius
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,6 +176,10 @@ class Polygon:
 
     sides: int
     radius: float = 1.0
+
+    def __post_init__(self):
+        _check_count("sides", self.sides, 3)
+        _check_radius(self.radius)
 
     def normals(self) -> Array:
         """The unit normals of the facets, `(sides, 2)`."""
@@ -189,7 +203,7 @@ class Polygon:
         Returns:
             `(n,)` signed distances to the boundary, negative inside.
         """
-        normals = self.normals()
+        x, normals = _points(x, 2), self.normals()
         along = np.stack([-normals[:, 1], normals[:, 0]], axis=1)
         half = self.radius * math.tan(math.pi / self.sides)
         height = x @ normals.T - self.radius
@@ -228,12 +242,18 @@ class TwoArcs:
     radius: float = 1.0
     apart: float = 0.5
 
+    def __post_init__(self):
+        _check_radius(self.radius)
+        if not 0 < self.apart < self.radius:
+            raise ValueError(f"`apart` must lie in (0, radius). Received: {self}")
+
     def distance(self, x: Array) -> Array:
         """The signed distance to the boundary, `(n,)`; negative inside.
 
         Args:
             x: `(n, dimensions)` array.
         """
+        x = _points(x, 2)
         to_centres = [x + [self.apart, 0], x - [self.apart, 0]]
         heights = np.stack([np.linalg.norm(a, axis=1) - self.radius for a in to_centres])
         tip = math.sqrt(self.radius**2 - self.apart**2)
@@ -246,3 +266,29 @@ class TwoArcs:
             outside = np.where(on_lens & (height > 0), np.minimum(outside, height), outside)
         inside = heights.max(axis=0)
         return np.where(inside > 0, outside, inside)
+
+
+def _points(x, dimensions=None):
+    x = np.asarray(x, "float64")
+    if x.ndim != 2 or dimensions not in (None, x.shape[1]):
+        raise ValueError(
+            f"`x` must have the shape (n, {dimensions or 'dimensions'}). Received: {x.shape}"
+        )
+    return x
+
+
+def _check_angle(angle):
+    if not isinstance(angle, (int, float, np.number)) or not 0 < angle < math.pi:
+        raise ValueError(f"`angle` must lie in (0, pi), in radians. Received: angle={angle!r}")
+
+
+def _check_radius(radius):
+    if not isinstance(radius, (int, float, np.number)) or not 0 < radius < math.inf:
+        raise ValueError(f"`radius` must be positive. Received: radius={radius!r}")
+
+
+def _check_count(name, value, least):
+    if not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(
+            f"`{name}` must be an integer of at least {least}. Received: {name}={value!r}"
+        )

@@ -16,6 +16,7 @@ from gloro_tf.types import Array
 
 SQUARE = 2.0
 NEAR, FAR = 0.05, 0.5
+BATCH = 256
 
 
 def capacity_sweep(
@@ -42,8 +43,8 @@ def capacity_sweep(
         activations: names out of `ACTIVATIONS`.
         seeds: int. Networks for each cell; at least 5 to say anything.
         steps: int. Adam steps.
-        examples: int. Points to fit.
-        side: int. Of the grid.
+        examples: int. Points to fit; at least 256.
+        side: int. Of the grid; at least 2.
         verbose: int. 1 prints each cell as it is done.
 
     Returns:
@@ -52,11 +53,17 @@ def capacity_sweep(
         `error` (median root mean square), `empty` (networks without zeros).
 
     Raises:
-        ValueError: for an unknown activation.
+        ValueError: for an unknown activation, or sizes out of range.
     """
     unknown = sorted(set(activations) - set(ACTIVATIONS))
     if unknown:
         raise ValueError(f"`activations` must be out of {sorted(ACTIVATIONS)}. Received: {unknown}")
+    _check_sizes(widths, depths, seeds=seeds, steps=steps, side=side)
+    if not hasattr(region, "distance") or examples < BATCH:
+        raise ValueError(
+            f"`region` must have a `distance`, and `examples` be at least {BATCH}. Received: "
+            f"region={region!r}, examples={examples}"
+        )
     rng = np.random.default_rng(0)
     x = rng.uniform(-SQUARE, SQUARE, (examples, 2)).astype("float32")
     y = region.distance(x.astype("float64")).astype("float32")
@@ -72,6 +79,16 @@ def capacity_sweep(
                 if verbose:
                     print(rows[-1], flush=True)
     return rows
+
+
+def _check_sizes(widths, depths, **sizes):
+    least = {"widths": 1, "depths": 1, "side": 2}
+    for name, values in {"widths": widths, "depths": depths, **sizes}.items():
+        for value in np.ravel(values).tolist():
+            if not isinstance(value, int) or value < least.get(name, 1):
+                raise ValueError(
+                    f"`{name}` must be integers of at least {least.get(name, 1)}. Received: {values}"
+                )
 
 
 def _network(activation, depth, width):
@@ -101,11 +118,10 @@ def _loss(y, outputs):
 
 
 def _cell(build, x, y, seeds, steps, side):
-    batch = 256
-    epochs = max(1, round(steps * batch / len(x)))
-    rate = keras.optimizers.schedules.CosineDecay(5e-3, epochs * (len(x) // batch))
+    epochs = max(1, round(steps * BATCH / len(x)))
+    rate = keras.optimizers.schedules.CosineDecay(5e-3, epochs * (len(x) // BATCH))
     many = fit_many(
-        build, x, y, n=seeds, epochs=epochs, batch_size=batch,
+        build, x, y, n=seeds, epochs=epochs, batch_size=BATCH,
         optimizer=keras.optimizers.Adam(rate), loss=_loss, jit_compile=False,
     )  # fmt: skip
     axis = np.linspace(-SQUARE, SQUARE, side)

@@ -90,6 +90,8 @@ def tightness(
     from gloro_tf.geometric_projections import NotPiecewiseLinearError
 
     x = np.asarray(x, "float32")
+    if not len(x):
+        raise ValueError("`x` must hold at least one input. Received: none.")
     found = model.certify(x)
     distance = None
     if method != "attack":

@@ -162,6 +162,9 @@ def test_attacks_are_values():
         (lambda: Square(p=0), "`p`"),
         (lambda: BoundaryDistance(targets=0), "`targets`"),
         (lambda: WorstOf([]), "`attacks`"),
+        (lambda: WorstOf(None), "`attacks`"),
+        (lambda: standard(strength=float("nan")), "`strength`"),
+        (lambda: standard(strength=-1), "`strength`"),
         (lambda: WorstOf([PGD(), PGD(norm="linf")]), "`attacks`"),
     ],
 )

@@ -158,3 +158,31 @@ def test_the_picture_of_the_plane(tmp_path):
     with pytest.raises(ValueError, match="`model`"):
         other = gloro_tf.models.CholeskyMLP(2, 8, (3,), 2)
         smoothness.picture(gloro_tf.GloroModel(model=other, epsilon=0.1).freeze())
+
+
+@pytest.mark.parametrize(
+    "make, word",
+    [
+        (lambda: smoothness.wedge_tightness(1.0, 2.5), "`pieces`"),
+        (lambda: smoothness.wedge_tightness("a", 2), "`angle`"),
+        (lambda: smoothness.polygon_tightness(2.5), "`sides`"),
+        (lambda: Wedge(4.0), "`angle`"),
+        (lambda: Wedge(1.0).linear(np.zeros((1, 2)), 1), "`pieces`"),
+        (lambda: Wedge(1.0).distance(np.zeros((1, 3))), "`x`"),
+        (lambda: Orthant(0), "`k`"),
+        (lambda: Orthant(3).distance(np.zeros((1, 2))), "`x`"),
+        (lambda: Disk(-1.0), "`radius`"),
+        (lambda: Disk().distance(np.zeros(2)), "`x`"),
+        (lambda: Polygon(2), "`sides`"),
+        (lambda: TwoArcs(1.0, 2.0), "`apart`"),
+        (lambda: TwoArcs(1.0, -0.5), "`apart`"),
+        (lambda: smoothness.capacity_sweep(3), "`region`"),
+        (lambda: smoothness.capacity_sweep(Disk(), examples=10), "`examples`"),
+        (lambda: smoothness.capacity_sweep(Disk(), widths=(0,)), "`widths`"),
+        (lambda: smoothness.capacity_sweep(Disk(), side=1), "`side`"),
+        (lambda: smoothness.picture(keras.Sequential([keras.Input((2,))])), "`model`"),
+    ],
+)
+def test_what_is_refused_by_name(make, word):
+    with pytest.raises(ValueError, match=word):
+        make()
