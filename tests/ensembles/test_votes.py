@@ -232,6 +232,19 @@ def test_only_the_top_two_counts_matter():
     assert selective_vote(permuted[:, None], 2)[0] == 0
 
 
+def test_alpha_runs_from_never_answering_to_the_plain_vote():
+    labels = np.random.default_rng(0).integers(0, 3, (12, 5_000))
+    counts = np.stack([(labels == c).sum(axis=0) for c in range(3)])
+    largest = np.sort(counts, axis=0)
+    plain = np.where(largest[-1] > largest[-2] + 1, counts.argmax(axis=0), -1)  # a lead of 1: p = 1
+    np.testing.assert_array_equal(selective_vote(labels, 3, alpha=1 - 1e-12), plain)
+    unanimous = np.zeros((12, 1), "int64")
+    least = 2.0 ** (1 - 12)
+    assert selective_vote(unanimous, 2, alpha=least)[0] == 0
+    with pytest.raises(ValueError, match="never answer"):
+        selective_vote(unanimous, 2, alpha=least * (1 - 1e-9))
+
+
 def test_ensembles_that_never_answer_are_refused():
     with pytest.raises(ValueError, match="5 members can never answer.*at least 6 members"):
         selective_vote(np.zeros((5, 3), "int64"), 2)
