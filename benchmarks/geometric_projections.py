@@ -121,21 +121,22 @@ def authors(args):
     x = x[index]
     certify(net, x[:1], EPSILON)
     verdicts, *batch = timed(lambda: certify(net, x, EPSILON))
-    singles = [timed(lambda p=p: certify(net, p[None], EPSILON))[1:] for p in x]
+    runs = [timed(lambda p=p: certify(net, p[None], EPSILON)) for p in x]
+    singles = [(found.status[0], *clocks) for found, *clocks in runs]
     others = elsewhere("_fgp_authors.py", weights, 20, args.python, x=x)
-    statuses = np.array([status for status, _, _ in others])
-    both = np.isin(statuses, ["ROBUST", "NOT_ROBUST"])
-    wrong = int(np.sum(statuses[both] != verdicts.status[both]))
-    theirs, mine = (np.array([each[-2:] for each in found]) for found in (others, singles))
-    decided, rows = np.isin(verdicts.status, ["ROBUST", "NOT_ROBUST"]).sum(), []
+    statuses = [np.array([each[0] for each in found]) for found in (others, singles)]
+    known = [np.isin(s, ["ROBUST", "NOT_ROBUST"]) for s in (*statuses, verdicts.status)]
+    wrong = int(np.sum((statuses[0] != verdicts.status) & known[0] & known[2]))
+    theirs, mine = (np.array([each[1:] for each in found]) for found in (others, singles))
+    rows = []
     for name, clocks, medians, answers in (
-        ("authors' code, 20 s a point", theirs.sum(axis=0), np.median(theirs[:, 0]), both.sum()),
-        ("certify, one at a time", mine.sum(axis=0), np.median(mine[:, 0]), decided),
-        ("certify, one batch", batch, None, decided),
+        ("authors' code, 20 s a point", theirs.sum(axis=0), np.median(theirs[:, 0]), known[0]),
+        ("certify, one at a time", mine.sum(axis=0), np.median(mine[:, 0]), known[1]),
+        ("certify, one batch", batch, None, known[2]),
     ):
         ratio = [f"{t / own:.0f}x" for t, own in zip(theirs.sum(axis=0), clocks, strict=True)]
         median = "" if medians is None else f"{1e3 * medians:.1f}"
-        rows.append([name, *map("{:.2f}".format, clocks), median, *ratio, int(answers)])
+        rows.append([name, *map("{:.2f}".format, clocks), median, *ratio, answers.sum()])
     timing.print_table(
         f"The 100 points on 3x20; {wrong} contradictions; bar: 30x less",
         ["", "wall s", "CPU s", "median ms", "wall ratio", "CPU ratio", "decided"],

@@ -68,7 +68,7 @@ class SelectiveEnsemble(Ensemble):
             x: `(n, ...)` array in the units of the training data.
             batch_size: int. Defaults to 256.
         """
-        if not len(x):
+        if not np.shape(x)[0]:
             return np.zeros(0, "int64")
         scores = self.predict(x, batch_size=batch_size, verbose=0)
         best = scores[:, :-1].argmax(axis=1)

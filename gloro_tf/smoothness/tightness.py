@@ -45,6 +45,10 @@ class Tightness:
 
     def __str__(self):
         found = ", ".join(f"{share:.0%} {value:.3f}" for share, value in self.quantiles.items())
+        open_ = (self.method == "exact") & ~self.settled & (self.radius > 0) & (self.distance > 0)
+        if open_.any():
+            most = np.max(self.radius[open_] / self.distance[open_])
+            found += f"; of {open_.sum()} whose distance is not settled, at most {most:.3f}"
         return (
             f"tightness of {np.isfinite(self.values).sum()} of {len(self.values)} inputs "
             f"({self.method} distances): {found}; median slope {np.nanmedian(self.slope):.3f}"
