@@ -11,7 +11,7 @@ import tempfile
 import keras
 import numpy as np
 
-from gloro_tf.deployment._program import LARGEST, Program
+from gloro_tf.deployment._program import LARGEST, LOGIT_ROUNDINGS, Program, U
 from gloro_tf.deployment.runtimes import FORMATS, Format, check_format, open_program
 from gloro_tf.models import GloroModel
 from gloro_tf.types import ArrayLike, PathLike
@@ -59,16 +59,17 @@ def export(
         model: a frozen `GloroModel`, `RTKModel` or `AffinityModel`, on the TensorFlow backend.
         path: str. A folder for `"saved_model"`, else a file (`.onnx`, `.tflite`).
         format: `"saved_model"`, `"onnx"` (extra `onnx`) or `"litert"` (extra `litert`).
-        overwrite: bool. Whether what is at `path` may be replaced. Defaults to `False`.
+        overwrite: bool. Whether a program at `path` may be replaced: a saved model by a saved model,
+            a file by a file; a link never. Defaults to `False`.
         strict: bool. Whether the radius must not exceed that of `certify` in any case.
-        check_on: `(n, ...)` array, optional. Inputs on which program and `certify` are compared;
-            random ones in [0, 1] if not given. Give real ones.
+        check_on: `(n, ...)` array of finite numbers, optional. Inputs on which program and `certify`
+            are compared; random ones in [0, 1] if not given. Give real ones.
 
     Returns:
         `pathlib.Path`.
 
     Raises:
-        FileExistsError: if `path` exists and `overwrite` is not set.
+        FileExistsError: if `path` exists and `overwrite` is not set, or it is nothing that it replaces.
         ImportError: if the format's packages are not installed.
         RuntimeError: if the model is not frozen, its weights changed since, or the program, run in its
             runtime, does not agree with `certify`; nothing is written.
@@ -86,11 +87,11 @@ def export(
     path = _check_path(path, format, overwrite)
     shape = model.logits_model.input_shape[1:]
     inputs = _check_inputs(check_on, shape)
-    expected = model.certify(inputs)
+    expected, room = model.certify(inputs), _room(model, inputs)
     with _scratch(path) as folder:
         part = folder / ("program.tflite" if format == "litert" else "program")
         _convert(Program(model, strict), part, format, shape)
-        _compare(open_program(part, format)(inputs), expected, strict)
+        _compare(open_program(part, format)(inputs), expected, room, strict)
         _replace(part, path)
     return path
 
@@ -128,21 +129,30 @@ def _check_path(path, format, overwrite):
         raise ValueError(
             f"`path` must fit the format. Received: path='{path}', format={format!r}. Pass {remedy}."
         )
-    if (path.exists() or path.is_symlink()) and not overwrite:
+    if not os.path.lexists(path):
+        above = next(parent for parent in path.absolute().parents if parent.exists())
+        if not above.is_dir():
+            raise NotADirectoryError(f"`path` must lie in a folder. Received: path='{path}'")
+        return path
+    if not overwrite:
         raise FileExistsError(
             f"`path` must be new. Received: path='{path}', which exists. Nothing was changed. Pass "
             "overwrite=True, or another path."
         )
-    if overwrite and path.is_dir() and not _holds_program(path, format):
+    if not _holds_program(path, format):
+        kind = "a link" if path.is_symlink() else "a folder" if path.is_dir() else "a file"
         raise FileExistsError(
-            f"`overwrite` replaces programs only. Received: path='{path}', another folder. Nothing "
-            "was changed. Pass another path."
+            f"`overwrite` replaces programs only: with format={format!r}, "
+            f"{'a saved model' if format == 'saved_model' else 'a file'}. Received: path='{path}', "
+            f"{kind}. Nothing was changed. Pass another path."
         )
     return path
 
 
 def _holds_program(path, format):
-    return format == "saved_model" and (path / "saved_model.pb").is_file()
+    if path.is_symlink():
+        return False
+    return (path / "saved_model.pb").is_file() if format == "saved_model" else path.is_file()
 
 
 def _check_inputs(inputs, shape):
@@ -151,6 +161,13 @@ def _check_inputs(inputs, shape):
     inputs = np.asarray(inputs)
     if inputs.shape[1:] != tuple(shape) or not len(inputs):
         raise ValueError(f"`check_on` must have shape (n, *{shape}). Received: {inputs.shape}")
+    with np.errstate(over="ignore"):
+        bad = ~np.isfinite(inputs.astype("float32")).reshape(len(inputs), -1).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            "`check_on` must be finite in float32: what is not is never certified, so that it checks "
+            f"nothing. Received: NaN or infinity in {bad.sum()} of {len(inputs)} inputs."
+        )
     return inputs
 
 
@@ -183,9 +200,18 @@ def _convert(program, part, format, shape):
     )
 
 
-def _compare(found, expected, strict):
+def _room(model, inputs):
+    """How far, `(n,)`, radii of right programs may lie apart: their logits differ by roundings."""
+    growth = model.frozen_tables()["growth"].astype("float64")
+    apart = (growth > 1e-3 * np.max(growth)) & ~np.eye(len(growth), dtype=bool)  # no twins
+    least = np.min(growth[apart], initial=np.inf)
+    logits = np.max(np.abs(model.logits_model.predict(inputs, verbose=0)), axis=-1)
+    return 2 * LOGIT_ROUNDINGS * U * logits / least
+
+
+def _compare(found, expected, room, strict):
     """Refuses a program that promises more than `certify`, or, unless strict, clearly less."""
-    room = AGREEMENT * np.maximum(1.0, expected.radius)
+    room = room + AGREEMENT * np.maximum(1.0, expected.radius)
     above = found["radius"] - expected.radius
     sure = expected.radius > room
     wrong = np.any(~(above <= room)) or np.any((found["label"] != expected.label) & sure)

@@ -165,6 +165,71 @@ def test_nothing_is_overwritten_silently(frozen, tmp_path):
     assert isinstance(path, pathlib.Path) and (precious / "thesis.tex").read_text() == "years"
 
 
+@tensorflow_only
+def test_only_programs_are_replaced(frozen, tmp_path):
+    folder = gloro_tf.export(frozen, tmp_path / "program")
+    (tmp_path / "link").symlink_to(folder)
+    (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "notes").write_text("years")
+    before = sorted(p.name for p in tmp_path.iterdir())
+    for name, kind in (("link", "a link"), ("broken", "a link"), ("notes", "a file")):
+        with pytest.raises(FileExistsError, match=f"replaces programs only.*{kind}.*Nothing was"):
+            gloro_tf.export(frozen, tmp_path / name, overwrite=True)
+    for format in FORMATS[1:]:
+        available(format)
+        with pytest.raises(FileExistsError, match="a file. Received.*a folder"):
+            gloro_tf.export(frozen, folder, format, overwrite=True)
+    with pytest.raises(NotADirectoryError, match="`path` must lie in a folder.*notes"):
+        gloro_tf.export(frozen, tmp_path / "notes" / "program")
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+    assert (folder / "saved_model.pb").is_file() and (tmp_path / "notes").read_text() == "years"
+
+
+@tensorflow_only
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e39])
+def test_inputs_that_check_nothing_are_refused(frozen, digits, tmp_path, value):
+    images = digits[2][:4].astype("float64")
+    images[2, 0, 0, 0] = value
+    with pytest.raises(ValueError, match="`check_on` must be finite.*in 1 of 4 inputs"):
+        gloro_tf.export(frozen, tmp_path / "program", check_on=images)
+    assert list(tmp_path.iterdir()) == []
+
+
+@tensorflow_only
+@pytest.mark.filterwarnings("ignore:`x` should have pixels:UserWarning")
+@pytest.mark.parametrize("factor", [1.0, 0.995])
+def test_pixels_up_to_255(digits, tmp_path, monkeypatch, factor):
+    """Radii of many pixels are compared in proportion; a bound that is half a percent low is seen."""
+
+    class Planted(_program.Program):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            self._growth = np.float32(factor) * self._growth
+            exact = self._execute
+            self._execute = lambda x: (rounded(exact(x)[0]), None)
+
+    def rounded(logits):  # as a runtime that sums in another order
+        best = logits == keras.ops.max(logits, axis=-1, keepdims=True)
+        most = keras.ops.max(keras.ops.abs(logits), axis=-1, keepdims=True)
+        return logits + keras.ops.cast(best, "float32") * 60 * 2.0**-24 * most
+
+    inputs = keras.Input((8, 8, 1))
+    hidden = keras.layers.Dense(32, "relu")(keras.layers.Flatten()(inputs))
+    net = keras.Model(inputs, keras.layers.Dense(10)(hidden))
+    model = gloro_tf.GloroModel(model=net, epsilon=5.0)
+    model.compile("adam", loss=gloro_tf.losses.Crossentropy())
+    model.fit(255 * digits[0], digits[1], epochs=2, verbose=0)
+    model.freeze()
+    images = 255 * digits[2][:64]
+    assert np.median(model.certify(images).radius) > 1
+    monkeypatch.setattr(exporting, "Program", Planted)
+    if factor == 1.0:
+        assert gloro_tf.export(model, tmp_path / "program", check_on=images).is_dir()
+    else:
+        with pytest.raises(RuntimeError, match="does not agree"):
+            gloro_tf.export(model, tmp_path / "program", check_on=images)
+
+
 @pytest.mark.skipif(TENSORFLOW, reason="the refusal of other backends")
 def test_other_backends_are_refused(frozen, tmp_path):
     with pytest.raises(ValueError, match="needs the TensorFlow backend"):
