@@ -72,6 +72,7 @@ def _parse():
     parser.add_argument("--peer_python", help="an interpreter with gloro 1.1.1")
     parser.add_argument("--deel_python", help="an interpreter with deel-lip 1.5.0")
     parser.add_argument("--scip_python", help="an interpreter with PySCIPOpt")
+    parser.add_argument("--fgp_python", help="an interpreter with fgp-cert 0.0.3")
     parser.add_argument("--shared", help="folder with data/acasxu and data/fgp")
     args = parser.parse_args()
     unknown = sorted(set(args.names) - set(scripts))

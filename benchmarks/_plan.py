@@ -81,6 +81,12 @@ PLAN = [
         None,
     ),
     Entry(
+        "geometric_projections.py, authors",
+        "against the authors' own code",
+        ("--part", "authors", "--python", "{fgp_python}", "--shared", "{shared}"),
+        None,
+    ),
+    Entry(
         "self_correcting.py",
         "against all permutations, and what it costs",
         (),
