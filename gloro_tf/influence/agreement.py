@@ -159,7 +159,7 @@ def read_agreement_set(
     the published number agreement tasks. All sentences of a file must have one length.
 
     Args:
-        path: str. A UTF-8 file without a header.
+        path: str. A UTF-8 file without a header; empty lines are left out.
         vocabulary: dict from words to integers, or a sequence of words.
         subject: int. Position of the subject. Defaults to 1.
         intervening: int. Position of the noun in between. Defaults to none.
@@ -224,8 +224,10 @@ def _rows(items, places, vocabulary, counterparts):
 def _items(path, lower):
     """A dict from items to a dict from "correct" and "wrong" to words and condition."""
     items = {}
-    with open(path, encoding="utf-8", errors="replace") as file:
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
         for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
             fields = [field.strip() for field in line.split("\t")]
             numbers = fields[1].split("_") if len(fields) == 4 else []
             if not numbers or fields[2] not in ("correct", "wrong") or set(numbers) - set(_LETTER):

@@ -98,7 +98,8 @@ class SelfCorrectingLayer(keras.layers.Layer):
         self.max_combinations = int(max_combinations)
         self.ordering: SafeOrdering | None = None
         self.corrector: Corrector | None = None
-        if isinstance(properties, SafeOrdering) or len(list(properties)):
+        none = isinstance(properties, (list, tuple)) and not properties
+        if not none:
             self._prepare(as_safe_ordering(properties))
 
     def _prepare(self, ordering):

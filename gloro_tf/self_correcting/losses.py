@@ -33,9 +33,14 @@ def ordering_hinge(
 
     Returns:
         `(batch,)` tensor; 0 where nothing is active.
+
+    Raises:
+        ValueError: for a negative `margin`, or `x` or `y` of another shape than the properties'.
     """
-    y = ops.convert_to_tensor(y)
-    return _Hinge(as_safe_ordering(properties, y.shape[-1]), margin)(x, y)
+    x, y = ops.convert_to_tensor(x), ops.convert_to_tensor(y)
+    ordering = as_safe_ordering(properties, y.shape[-1])
+    ordering.check_input(tuple(x.shape[1:]) if ordering.reads_x else None)
+    return _Hinge(ordering, margin)(x, y)
 
 
 class _Hinge:

@@ -6,6 +6,7 @@ the way to that evaluated region from below, which certificates build on.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _KINDS: dict[str, type[Precondition]] = {}
+MOST_BOXES = 64  # that the intersection of unions is written as
 
 
 class Precondition:
@@ -59,7 +61,7 @@ class Precondition:
         """Boxes whose union is the region, `[(lower, upper), ...]` as evaluated, or `None`.
 
         Returns:
-            list of pairs of flat float64 arrays, or `None` where the region is no such union.
+            list of pairs of flat float32 arrays, or `None` where the region is no such union.
         """
 
     def labels(self, classes: int) -> Array:
@@ -287,6 +289,15 @@ class AllOf(_Many):
         ways = library.stack([p.distance(x, best, inside, library) for p in self.parts])
         return library.max(ways, axis=0) if inside else library.min(ways, axis=0)
 
+    def boxes(self) -> list[tuple[Array, Array]] | None:
+        found = [part.boxes() for part in self.parts]
+        if None in found or math.prod(map(len, found)) > MOST_BOXES:
+            return None
+        if len({len(low) for boxes in found for low, _ in boxes}) > 1:
+            return None  # refused where the inputs are known
+        met = [_intersection(boxes) for boxes in itertools.product(*found)]
+        return [(low, high) for low, high in met if np.all(low <= high)] or None
+
     def labels(self, classes: int) -> Array:
         return np.all([part.labels(classes) for part in self.parts], axis=0)
 
@@ -308,6 +319,11 @@ class Not(_Many):
         self, x: Tensor, best: Tensor, inside: bool = True, library: ModuleType = np
     ) -> Tensor:
         return self.parts[0].distance(x, best, not inside, library)
+
+
+def _intersection(boxes):
+    """What all of some boxes share; empty where a lower bound exceeds the upper one."""
+    return np.max([low for low, _ in boxes], axis=0), np.min([high for _, high in boxes], axis=0)
 
 
 def precondition_to_config(precondition):

@@ -107,7 +107,8 @@ class SafeOrdering:
     ```
 
     Raises:
-        ValueError: naming the property, if it contradicts itself or has other outputs.
+        ValueError: for anything but a list of `Property`; naming the property, if it contradicts
+            itself or has other outputs or boxes of another size than the others.
     """
 
     def __init__(
@@ -116,9 +117,7 @@ class SafeOrdering:
         num_outputs: int | None = None,
         score: Literal["max", "min"] = "max",
     ) -> None:
-        if isinstance(properties, SafeOrdering):
-            raise ValueError("`properties` must be a list. Received: a SafeOrdering")
-        self.properties, self.score = list(properties), score
+        self.properties, self.score = _checked(properties), score
         if score not in SCORES:
             raise ValueError(f"`score` must be one of {SCORES}. Received: score={score!r}")
         if num_outputs is None and self.properties:
@@ -128,6 +127,18 @@ class SafeOrdering:
         self.num_outputs = len(Outputs(num_outputs))
         self.names = _distinct([p.name for p in self.properties])
         self.alternatives = [self._alternatives(*p) for p in self._numbered()]
+        self._check_boxes()
+
+    def _check_boxes(self):
+        sizes = {}
+        for name, prop in zip(self.names, self.properties, strict=True):
+            for low, _ in prop.pre.boxes() or []:
+                sizes.setdefault(len(low), name)
+        if len(sizes) > 1:
+            raise ValueError(
+                "All boxes must have the shape of one input. Received: "
+                + ", ".join(f"{size} values in property '{n}'" for size, n in sizes.items())
+            )
 
     def _numbered(self):
         return list(enumerate(zip(self.names, self.properties, strict=True)))
@@ -255,6 +266,17 @@ def as_safe_ordering(properties, num_outputs=None, score="max"):
         return properties
     properties = [properties] if isinstance(properties, Property) else properties
     return SafeOrdering(properties, num_outputs, score)
+
+
+def _checked(properties):
+    """A list of properties."""
+    listed = isinstance(properties, (list, tuple))
+    if not listed or not all(isinstance(p, Property) for p in properties):
+        kinds = {type(p).__name__ for p in (properties if listed else [properties])}
+        raise ValueError(
+            f"`properties` must be a list of `Property`. Received: {', '.join(sorted(kinds))}"
+        )
+    return list(properties)
 
 
 def _distinct(names):

@@ -81,9 +81,13 @@ def safety_report(
 
     Returns:
         `SafetyReport`.
+
+    Raises:
+        ValueError: for `x` or outputs of another shape than the properties'.
     """
     ordering = as_safe_ordering(properties)
     x, counts = np.asarray(x), np.zeros((3, len(ordering)), "int64")
+    ordering.check_input(x.shape[1:] if ordering.reads_x else None)
     y = outputs_of(model, x, ordering.num_outputs, batch_size)
     statuses = np.zeros(6, "int64")
     if not len(ordering):
@@ -111,6 +115,11 @@ def outputs_of(model, x, outputs, batch_size):
     """The outputs of a model for an array, `(n, outputs)`, without a bottom column."""
     if not len(x):
         return np.zeros((0, outputs), "float32")
+    if not callable(model):
+        raise ValueError(
+            "`model` must be a `keras.Model` or a callable from arrays to arrays. Received: "
+            f"{type(model).__name__}"
+        )
     if hasattr(model, "predict"):
         y = model.predict(x, batch_size=batch_size, verbose=0)
         y = y["outputs"] if isinstance(y, dict) else y

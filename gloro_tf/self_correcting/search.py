@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -67,7 +68,8 @@ def find_violations(
         `Violations`; each one decided again on the executed outputs.
 
     Raises:
-        ValueError: if there is nothing to draw from, or `n` is not positive.
+        ValueError: if there is nothing to draw from, `n` is not positive, `bounds` or the model have
+            other shapes than the properties, or a `"gradient"` is asked of another callable.
 
     Example:
 
@@ -78,11 +80,17 @@ def find_violations(
     """
     if method not in METHODS:
         raise ValueError(f"`method` must be one of {METHODS}. Received: method={method!r}")
+    if method == "gradient" and not isinstance(model, keras.Model):
+        raise ValueError(
+            "`model` must be a `keras.Model` for method='gradient'. Received: "
+            f"{type(model).__name__}. Remedy: method='local' needs no gradients."
+        )
     if int(n) != n or n < 1:
         raise ValueError(f"`n` must be a positive integer. Received: n={n}")
     ordering = as_safe_ordering(property, score=score)
     rng = np.random.default_rng(seed)
     shape = _shape(model, ordering)
+    ordering.check_input(shape if ordering.reads_x else None)
     points, low, high = _draw(ordering, shape, n, bounds, rng)
     if method == "gradient":
         points = _climb(model, ordering, points, low, high, shape, steps, batch_size)
@@ -120,7 +128,7 @@ def _draw(ordering, shape, n, bounds, rng):
     size = int(np.prod(shape))
     domain = [np.full(size, v) for v in (-np.inf, np.inf)]
     if bounds is not None:
-        domain = [np.broadcast_to(np.asarray(b, "float64"), shape).ravel() for b in bounds]
+        domain = [_domain(bound, shape) for bound in bounds]
     points, lows, highs = [], [], []
     for number, box in enumerate(boxes):
         low, high = domain if box is None else box
@@ -143,6 +151,17 @@ def _draw(ordering, shape, n, bounds, rng):
     if not points:
         raise ValueError("There is nothing to draw from: `bounds` exclude all preconditions.")
     return np.concatenate(points), np.concatenate(lows), np.concatenate(highs)
+
+
+def _domain(bound, shape):
+    """One side of `bounds`, flat."""
+    bound = np.asarray(bound, "float64")
+    if bound.shape not in ((), tuple(shape)):
+        raise ValueError(
+            f"`bounds` must be numbers or arrays in the shape of one input, {tuple(shape)}. Received: "
+            f"shape {bound.shape}"
+        )
+    return np.broadcast_to(bound, shape).ravel()
 
 
 def _around(pre):

@@ -31,7 +31,8 @@ def to_vnnlib(
         The text.
 
     Raises:
-        ValueError: for another precondition, without bounds, or if no input is within both.
+        ValueError: for another precondition, without bounds or with some of another shape, or if no
+            input is within both.
     """
     if version not in (1, 2):
         raise ValueError(f"`version` must be 1 or 2. Received: version={version}")
@@ -41,7 +42,13 @@ def to_vnnlib(
     x, y = (lambda i: f"X_{i}", lambda i: f"Y_{i}") if version == 1 else (_x2, _y2)
     sides = [np.full(n, v) for v in (-np.inf, np.inf)]
     if bounds is not None:
-        sides = [np.broadcast_to(np.asarray(b, "float64"), (n,)) for b in bounds]
+        sides = [np.asarray(b, "float64") for b in bounds]
+        if any(side.shape not in ((), (n,)) for side in sides):
+            raise ValueError(
+                f"`bounds` must be numbers or arrays of {n} values. Received: shapes "
+                f"{', '.join(str(side.shape) for side in sides)}"
+            )
+        sides = [np.broadcast_to(side, (n,)) for side in sides]
     regions = []
     for low, high in boxes:
         low, high = np.maximum(low, sides[0]), np.minimum(high, sides[1])

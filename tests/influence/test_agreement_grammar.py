@@ -192,6 +192,15 @@ def test_nouns_must_stand_before_the_verb(tmp_path):
         gi.read_agreement_set(file, "the dog dogs bark barks".split(), intervening=2)
 
 
+def test_marks_of_editors_are_no_words(tmp_path):
+    """A byte order mark, other ends of lines, and empty lines."""
+    file = tmp_path / "t.tab"
+    text = "the dog barks\tsingular\tcorrect\t1\r\n\r\nthe dog bark\tsingular\twrong\t1\r\n\n"
+    file.write_bytes(text.encode("utf-8-sig"))
+    data = gi.read_agreement_set(file, "the dog dogs bark barks".split())
+    np.testing.assert_array_equal(data.ids, [[0, 1]])
+
+
 def test_bad_grammars():
     grammar = gi.AgreementGrammar()
     for message, make in {

@@ -37,6 +37,24 @@ def test_conflicts_are_found_with_a_witness():
     assert not find([pair[0], Property(high, Y[2] < Y[0])], "conflict")
 
 
+def test_boxes_in_boxes_are_boxes():
+    """An intersection, of unions too; one without a point is no region that a conflict needs."""
+    one = Property(Box([0, None], [2, None]) & Box([None, 0], [None, 1]), Y[0] < Y[1], "one")
+    other = Property(Box([1, 0], [3, 1]) & (Box([0, 0], [1, 1]) | Box([9, 0], [9, 1])), Y[1] < Y[0])
+    (found,) = find([one, other], "conflict")
+    np.testing.assert_array_equal(found.witness, [1, 0.5])
+    for prop in (one, other):
+        assert decide(prop.pre, found.witness[None]).all()
+    empty = Property(Box([0, 0], [1, 1]) & Box([2, 0], [3, 1]), Y[1] < Y[0])
+    assert empty.pre.boxes() is None and not find([one, empty], "conflict")
+    x = np.random.default_rng(0).integers(0, 5, (200, 2)).astype("float32")
+    layer = SelfCorrectingLayer([one, empty])
+    _, info = layer([x, np.zeros((200, 5), "float32")], return_info=True)
+    active = ops.convert_to_numpy(info["active"])
+    np.testing.assert_array_equal(active[:, 0], (x[:, 0] <= 2) & (x[:, 1] <= 1))
+    assert not active[:, 1].any()
+
+
 def test_conflicts_of_three_that_agree_in_pairs():
     boxes = [Box([0, 0], [2, 2]), Box([1, 0], [3, 2]), Box([0, 1], [3, 3])]
     posts = [Y[0] < Y[1], Y[1] < Y[2], Y[2] < Y[0]]

@@ -24,6 +24,7 @@ from gloro_tf.self_correcting import (
 Y = Outputs(3)
 ONE = np.zeros((1, 1), "float32")
 SIX = Property(Box([5.0], [6.0]), Y[0] < Y[1])
+LINE = Property(LinearLE([[1.0, 2.0]], [0.0]), Y[0] < Y[1])
 
 
 def decide(pre, x):
@@ -199,6 +200,44 @@ def test_exports_of_empty_regions_are_refused():
     assert decide(again.pre, [[0.5], [5.5]]) == [True, False]
     zero = Property(Box([5.0], [6.0]) & LinearLE([[0.0]], [1.0]), Y[0] < Y[1])
     assert decide(from_vnnlib(to_vnnlib(zero))[0].pre, [[5.5], [0.0]]) == [True, False]
+
+
+def test_inputs_of_another_shape_are_refused():
+    """Boxes were broadcast over them, and so decided by the wrong values."""
+    flat, wide = np.zeros((3, 3), "float32"), np.zeros((3, 2), "float32")
+    for decide_on in (
+        lambda: safety_report(lambda x: flat, [SIX], wide),
+        lambda: ordering_hinge([SIX], wide, flat),
+        lambda: find_violations(lambda x: flat, [SIX, LINE], 3),
+    ):
+        with pytest.raises(ValueError, match=r"(number [01]).*Received"):
+            decide_on()
+    for bounds in (([0, 0], [9, 9]), (0, [9, 9])):
+        with pytest.raises(ValueError, match="`bounds` must be numbers or arrays"):
+            find_violations(lambda x: flat, SIX, 3, bounds=bounds)
+        with pytest.raises(ValueError, match="`bounds` must be numbers or arrays"):
+            to_vnnlib(SIX, bounds=bounds)
+
+
+def test_boxes_of_two_sizes_are_refused():
+    two = Box([0.0, 0.0], [1.0, 1.0])
+    for mixed in ([SIX, Property(two, Y[0] < Y[1], "q")], [Property(SIX.pre | two, Y[0] < Y[1])]):
+        with pytest.raises(ValueError, match="one input. Received: 1 values.*2 values"):
+            SafeOrdering(mixed)
+
+
+def test_properties_that_are_none():
+    for wrong in (3, [Y[0] < Y[1]], "p"):
+        for takes in (SafeOrdering, SelfCorrectingLayer):
+            with pytest.raises(ValueError, match="list of `Property`. Received: "):
+                takes(wrong)
+    rows = np.array([[2.0, 1.0, 0.0]], "float32")
+    z = ops.convert_to_numpy(SelfCorrectingLayer(SIX)([ONE + 5, rows]))
+    np.testing.assert_array_equal(z, [[1, 2, 0]])
+    with pytest.raises(ValueError, match="`model` must be a `keras.Model` or"):
+        find_violations(None, SIX, 5)
+    with pytest.raises(ValueError, match="method='gradient'.*Remedy"):
+        find_violations(lambda x: rows, SIX, 5, "gradient")
 
 
 def test_json_has_no_nan():
