@@ -101,7 +101,7 @@ def test_presets_whose_description_was_edited(model, tmp_path):
     model.save_to_preset(folder)
     described = json.loads((folder / preset.CONFIG).read_text())
 
-    @fuzz(30, tree=edited_tree(described, LEAVES))
+    @fuzz(15, tree=edited_tree(described, LEAVES))
     def check(tree):
         write(folder, json.dumps(tree))
         found = unchanged(gloro_tf.GloroModel.from_preset, folder, folder)
@@ -142,7 +142,7 @@ def test_saved_models_whose_config_was_edited(model, tmp_path):
         parts = {name: file.read(name) for name in file.namelist()}
     described = json.loads(parts["config.json"])
 
-    @fuzz(30, tree=edited_tree(described, LEAVES))
+    @fuzz(15, tree=edited_tree(described, LEAVES))
     def check(tree):
         with zipfile.ZipFile(path, "w") as file:
             for name, content in {**parts, "config.json": json.dumps(tree).encode()}.items():

@@ -43,8 +43,7 @@ def test_stem_of_large_images():
     assert net.get_layer("stem").output.shape[1:] == (16, 16, 2)
 
 
-@pytest.mark.parametrize("variant", ["chord", "neurips"])
-@pytest.mark.parametrize("activation", ["minmax", "householder"])
+@pytest.mark.parametrize("variant, activation", [("chord", "minmax"), ("neurips", "householder")])
 def test_bound_holds_and_saves(variant, activation, tmp_path):
     arguments = {**TINY, "dense_depth": 2 if variant == "chord" else None}
     net = LiResNet(2, 4, variant=variant, activation=activation, **arguments)
