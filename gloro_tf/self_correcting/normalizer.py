@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from gloro_tf.types import Array, ArrayLike, Config
@@ -74,3 +76,27 @@ class Normalizer:
             dict of `mean` and `range`.
         """
         return {"mean": self.mean.tolist(), "range": self.range.tolist()}
+
+
+def check_units(units, shape, flat=False):
+    """Raises where something is no `Normalizer` of inputs of a shape, or of so many values."""
+    if units is None:
+        return
+    if not isinstance(units, Normalizer):
+        raise ValueError(f"`units` must be a `Normalizer`. Received: units={units!r}")
+    for name in ("mean", "range"):
+        given = getattr(units, name).shape
+        if not (
+            given in ((), (1,)) or (math.prod(given) == shape[0] if flat else _fits(given, shape))
+        ):
+            raise ValueError(
+                "`units` must be of numbers, or of arrays in the shape of one input, "
+                f"{tuple(shape)}. Received: {name} of shape {given}"
+            )
+
+
+def _fits(given, shape):
+    try:
+        return np.broadcast_shapes(given, shape) == tuple(shape)
+    except ValueError:
+        return False

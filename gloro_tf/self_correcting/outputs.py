@@ -104,7 +104,7 @@ class Outputs:
     def above(
         self, higher: Iterable[int | str | Output], lower: Iterable[int | str | Output]
     ) -> Above:
-        """Each output of `higher` is above each of `lower`; both are lists.
+        """Each output of `higher` is above each of `lower`; both are lists, or single outputs.
 
         Returns:
             A postcondition.
@@ -121,8 +121,9 @@ class Outputs:
         return [i for i in range(len(self)) if i not in given]
 
     def _set(self, outputs):
-        if len(outputs) == 1 and isinstance(outputs[0], (list, tuple, set, frozenset, range)):
-            outputs = outputs[0]
+        outputs = _listed(outputs)
+        if len(outputs) == 1:
+            outputs = _listed(outputs[0])
         found = sorted({self.index(key) for key in outputs})
         if not found:
             raise ValueError("A set of outputs must not be empty. Received: an empty set.")
@@ -168,6 +169,11 @@ class Output:
 
     __or__ = __ror__ = __and__ = __rand__ = _unbracketed
 
+    def __invert__(self):
+        raise TypeError(
+            "An output is neither true nor false. Negate a comparison: `~(y[0] < y[1])`."
+        )
+
     def __bool__(self):
         raise TypeError(
             "An output has no truth value before it is known. Compare it with another one, or ask "
@@ -190,10 +196,13 @@ def chain(*outputs: Output) -> Expression:
         *outputs: `Output`s, two or more.
 
     Raises:
-        ValueError: for fewer than two.
+        ValueError: for fewer than two, or anything else, such as their names.
     """
-    if len(outputs) < 2:
-        raise ValueError(f"`chain` takes two or more outputs. Received: {outputs}")
+    if len(outputs) < 2 or not all(isinstance(output, Output) for output in outputs):
+        raise ValueError(
+            "`chain` takes two or more outputs, as in `chain(y[0], y[1], y[2])`. Received: "
+            f"{', '.join(map(repr, outputs)) or 'none'}"
+        )
     links = [low < high for low, high in zip(outputs[:-1], outputs[1:], strict=True)]
     return links[0] if len(links) == 1 else And(*links)
 
@@ -217,6 +226,12 @@ def expression_from_config(config, num_outputs):
     members = [[outputs.index(i) for i in part] for part in rest]
     kind = {"above": Above, "argmax_in": Top, "argmin_in": Bottom}[word]
     return kind(num_outputs, *members)
+
+
+def _listed(outputs):
+    """Several outputs as a list, also where there is one without brackets."""
+    several = isinstance(outputs, Iterable) and not isinstance(outputs, str)
+    return list(outputs) if several else [outputs]
 
 
 def _same(one, other):

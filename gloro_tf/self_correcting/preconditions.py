@@ -140,9 +140,10 @@ class PredictedIn(Precondition):
     reads_x, reads_y = False, True
 
     def __init__(self, classes: ArrayLike) -> None:
-        self.classes = sorted({int(c) for c in np.atleast_1d(classes)})
-        if not self.classes or self.classes[0] < 0:
+        given = np.atleast_1d(classes)
+        if given.dtype.kind not in "iu" or not given.size or given.min() < 0:
             raise ValueError(f"`classes` must be indices of classes. Received: classes={classes}")
+        self.classes = sorted({int(c) for c in given.ravel()})
 
     def holds(self, x: Tensor, best: Tensor, wide: bool = True) -> Tensor:
         named = ops.convert_to_tensor(self.labels(best.shape[-1])[None])

@@ -168,6 +168,8 @@ class SafeOrdering:
 
     def __getitem__(self, key):
         """A property, by index or name."""
+        if isinstance(key, str) and key not in self.names:
+            raise ValueError(f"A property must be one of {self.names}. Received: {key!r}")
         return self.properties[self.names.index(key) if isinstance(key, str) else key]
 
     def __iter__(self):

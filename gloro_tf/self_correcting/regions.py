@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from gloro_tf.self_correcting._numbers import decimal, down, inside_boxes, number, up
-from gloro_tf.self_correcting.normalizer import Normalizer
+from gloro_tf.self_correcting.normalizer import Normalizer, check_units
 from gloro_tf.self_correcting.preconditions import Precondition
 from gloro_tf.types import Array, ArrayLike, Config, Shape, Tensor
 
@@ -21,7 +21,8 @@ class Box(Precondition):
     """Inputs between two bounds, closed.
 
     Executed bounds are rounded outward to float32, so that no face is lost to rounding; an input that
-    is itself rounded, as by a `Normalization` layer before, needs a `tolerance`.
+    is itself rounded, as by a `Normalization` layer before, needs a `tolerance`. Whole numbers are
+    decided as float32, which is exact up to 2**24.
 
     Args:
         lower, upper: arrays in the shape of one input, `None` or an infinity where there is no bound.
@@ -29,7 +30,7 @@ class Box(Precondition):
         units: `Normalizer`. Given, the bounds are physical, and the model's inputs normalised.
 
     Raises:
-        ValueError: for bounds of different shapes, or none.
+        ValueError: for bounds of different shapes, or none, or `units` of another shape.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Box(Precondition):
                 "`lower` must not exceed `upper`. Received: input "
                 f"{i} between {self.lower.reshape(-1)[i]} and {self.upper.reshape(-1)[i]}"
             )
+        check_units(units, self.lower.shape)
         low, high = self._bounds(self.tolerance)
         self._wide = down(low), up(high)
         low, high = self._bounds(-self.tolerance)
@@ -137,7 +139,8 @@ class LinearLE(Precondition):
         units: `Normalizer`, as in `Box`.
 
     Raises:
-        ValueError: for arrays of other shapes or not finite, or a `tolerance` that is negative.
+        ValueError: for arrays or `units` of other shapes or not finite, or a `tolerance` that is
+            negative.
     """
 
     def __init__(
@@ -160,6 +163,7 @@ class LinearLE(Precondition):
             raise ValueError(
                 f"`tolerance` must be finite and not negative. Received: tolerance={tolerance}"
             )
+        check_units(units, self.matrix.shape[1:], flat=True)
         parts = self.matrix, self.bound
         self._given = rows, limits = parts if units is None else units.apply_rows(*parts)
         n = rows.shape[1]

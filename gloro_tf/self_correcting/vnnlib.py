@@ -22,6 +22,7 @@ from gloro_tf.self_correcting.regions import Box, LinearLE
 from gloro_tf.types import PathLike
 
 _NAME = re.compile(r"([XY])(?:_(\d+)|\s*\[\s*(\d+)\s*\])")
+IGNORED = ("vnnlib-version", "set-logic", "set-info", "set-option", "check-sat", "exit")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
@@ -67,6 +68,9 @@ def _declarations(commands):
     sizes, assertions = {"X": 0, "Y": 0}, []
     for command in commands:
         head = command[0]
+        if head == "declare-fun" and command[2:] == [[], "Real"]:
+            command = ["declare-const", command[1], "Real"]
+            head = command[0]
         if head == "assert" and len(command) == 2:
             assertions.append(command[1])
         elif head == "declare-const" and len(command) == 3:
@@ -82,7 +86,7 @@ def _declarations(commands):
                         f"{lines_of(part)}"
                     )
                 sizes[letter] = math.prod(map(int, shape))
-        elif head != "vnnlib-version":
+        elif head not in IGNORED:
             _unknown(command)
     if not sizes["X"] or sizes["Y"] < 2:
         raise ValueError(

@@ -8,12 +8,15 @@ from gloro_tf.self_correcting import (
     Always,
     Box,
     LinearLE,
+    Normalizer,
     Outputs,
     Predicate,
+    PredictedIn,
     Property,
     SafeOrdering,
     SelfCorrectingLayer,
     analyse,
+    chain,
     find_violations,
     from_vnnlib,
     ordering_hinge,
@@ -238,6 +241,52 @@ def test_properties_that_are_none():
         find_violations(None, SIX, 5)
     with pytest.raises(ValueError, match="method='gradient'.*Remedy"):
         find_violations(lambda x: rows, SIX, 5, "gradient")
+
+
+def test_what_is_no_output():
+    """Names were compared as strings, and taken apart into letters."""
+    named = Outputs(4, names=["COC", "WL", "a", "b"])
+    for wrong in (("COC", "WL"), (0, 1), (named[0],), ()):
+        with pytest.raises(ValueError, match="`chain` takes two or more outputs"):
+            chain(*wrong)
+    with pytest.raises(TypeError, match="Negate a comparison"):
+        ~named[0]
+    assert named.above("COC", "WL").to_config() == ["above", [0], [1]]
+    assert named.above(named[0], range(1, 4)).to_config() == ["above", [0], [1, 2, 3]]
+    assert named.argmax_in(i for i in (0, 1)).to_config() == ["argmax_in", [0, 1]]
+    with pytest.raises(ValueError, match="must be one of.*'ab'"):
+        named.above("COC", "ab")
+    for wrong in ([1.5], ["COC"], [True], [-1], []):
+        with pytest.raises(ValueError, match="`classes` must be indices"):
+            PredictedIn(wrong)
+    with pytest.raises(ValueError, match=r"one of \['property'\]. Received: 'phi2'"):
+        SafeOrdering([SIX])["phi2"]
+
+
+def test_units_of_another_shape_are_refused():
+    """One bound became three."""
+    three = Normalizer([1.0, 2.0, 3.0], 1.0)
+    for make in (
+        lambda: Box([0.0], [1.0], units=three),
+        lambda: Box([0.0, 1.0], [1.0, 2.0], units=three),
+        lambda: LinearLE([[1.0, 2.0]], [0.0], units=three),
+    ):
+        with pytest.raises(ValueError, match=r"`units` must be of numbers.*mean of shape \(3,\)"):
+            make()
+    with pytest.raises(ValueError, match="`units` must be a `Normalizer`"):
+        Box([0.0], [1.0], units="ft")
+    channels = Box(np.zeros((2, 2, 3)), np.ones((2, 2, 3)), units=three)
+    np.testing.assert_array_equal(channels.exact()[0], [-1.0, -2.0, -3.0] * 4)
+    flat = LinearLE([[1.0, 2.0, 0.0, 0.0]], [3.0], units=Normalizer(np.ones((2, 2)), 2.0))
+    np.testing.assert_array_equal(flat.exact()[1], [0.0])
+
+
+def test_commands_of_solvers_in_vnnlib():
+    plain = HEAD + "(assert (<= X_0 1))" + UNSAFE
+    text = "(set-logic QF_LRA)(set-info :status unknown)" + plain + "(check-sat)(exit)"
+    text = text.replace("(declare-const X_0 Real)", "(declare-fun X_0 () Real)")
+    same, one = from_vnnlib(text)[0], from_vnnlib(plain)[0]
+    assert same.to_config() == one.to_config()
 
 
 def test_json_has_no_nan():
