@@ -71,6 +71,7 @@ def export(
     Raises:
         FileExistsError: if `path` exists and `overwrite` is not set, or it is nothing that it replaces.
         ImportError: if the format's packages are not installed.
+        OSError: if `path` cannot be written; what was there is still there.
         RuntimeError: if the model is not frozen, its weights changed since, or the program, run in its
             runtime, does not agree with `certify`; nothing is written.
         ValueError: for other arguments, another backend, a model that is no `GloroModel`, or one that
@@ -88,7 +89,7 @@ def export(
     shape = model.logits_model.input_shape[1:]
     inputs = _check_inputs(check_on, shape)
     expected, room = model.certify(inputs), _room(model, inputs)
-    with _scratch(path) as folder:
+    with _writing(path), _scratch(path) as folder:
         part = folder / ("program.tflite" if format == "litert" else "program")
         _convert(Program(model, strict), part, format, shape)
         _compare(open_program(part, format)(inputs), expected, room, strict)
@@ -159,6 +160,8 @@ def _check_inputs(inputs, shape):
     if inputs is None:
         return np.random.default_rng(0).random((16, *shape), dtype="float32")
     inputs = np.asarray(inputs)
+    if inputs.dtype.kind in "OSUcmM":
+        raise ValueError(f"`check_on` must be real numbers. Received: dtype {inputs.dtype}")
     if inputs.shape[1:] != tuple(shape) or not len(inputs):
         raise ValueError(f"`check_on` must have shape (n, *{shape}). Received: {inputs.shape}")
     with np.errstate(over="ignore"):
@@ -169,6 +172,22 @@ def _check_inputs(inputs, shape):
             f"nothing. Received: NaN or infinity in {bad.sum()} of {len(inputs)} inputs."
         )
     return inputs
+
+
+@contextlib.contextmanager
+def _writing(path):
+    """What keeps a file from being written is an `OSError` that says what to do."""
+    import tensorflow as tf
+
+    failures = (tf.errors.ResourceExhaustedError, tf.errors.PermissionDeniedError)
+    try:
+        yield
+    except (OSError, *failures) as error:
+        why = " ".join(getattr(error, "message", str(error)).split())
+        raise OSError(
+            f"`path` cannot be written. Received: path='{path}' ({why}). Nothing that was there "
+            "is lost. Make free space or give write access, or pass another path."
+        ) from error
 
 
 @contextlib.contextmanager

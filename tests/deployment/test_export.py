@@ -234,3 +234,85 @@ def test_pixels_up_to_255(digits, tmp_path, monkeypatch, factor):
 def test_other_backends_are_refused(frozen, tmp_path):
     with pytest.raises(ValueError, match="needs the TensorFlow backend"):
         gloro_tf.export(frozen, tmp_path / "program")
+
+
+@tensorflow_only
+def test_what_cannot_be_written_says_what_to_do(frozen, tmp_path, monkeypatch):
+    import tensorflow as tf
+
+    exported = gloro_tf.export(frozen, tmp_path / "program")
+    full = tf.errors.ResourceExhaustedError(None, None, "variables; No space left on device")
+    for cause in (OSError(28, "No space left on device"), full, PermissionError(13, "Read-only")):
+
+        def stop(*arguments, cause=cause):
+            arguments[1].mkdir()
+            raise cause
+
+        monkeypatch.setattr(exporting, "_convert", stop)
+        with pytest.raises(OSError, match="`path` cannot be written.*(space|only).*Nothing.*free"):
+            gloro_tf.export(frozen, exported, overwrite=True)
+        assert list(tmp_path.iterdir()) == [exported]
+    assert open_program(exported)(np.zeros((1, 8, 8, 1)))["radius"].shape == (1,)
+    with pytest.raises(OSError, match="`path` cannot be written.*too long"):
+        gloro_tf.export(frozen, tmp_path / ("x" * 300))
+
+
+@tensorflow_only
+def test_an_interrupted_export_leaves_the_old_program(frozen, tmp_path, monkeypatch):
+    exported = gloro_tf.export(frozen, tmp_path / "program")
+
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    for where in ("_convert", "_compare", "_replace"):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(exporting, where, stop)
+            gloro_tf.export(frozen, exported, overwrite=True)
+        assert list(tmp_path.iterdir()) == [exported]
+    assert open_program(exported)(np.zeros((1, 8, 8, 1)))["radius"].shape == (1,)
+
+
+def test_inputs_of_another_shape_or_kind(exported, digits):
+    program = open_program(*exported)
+    for wrong in (np.zeros((2, 7, 7, 1)), digits[2][0], np.float32(1), []):
+        with pytest.raises(ValueError, match=r"`x` must have shape \(n, \*\(8, 8, 1\)\). Received"):
+            program(wrong)
+    listed = program(digits[2][:2].tolist())
+    np.testing.assert_array_equal(listed["radius"], program(digits[2][:2])["radius"])
+    assert program(np.full((1, 8, 8, 1), 1e39))["radius"] == 0
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_is_no_program_is_refused_by_name(exported, tmp_path, format):
+    available(format)
+    path, own = exported
+    with pytest.raises(FileNotFoundError, match="`path` must be a program.*nowhere"):
+        open_program(tmp_path / "nowhere", format)
+    wrong = {name: tmp_path / name for name in ("garbage", "empty", "folder")}
+    wrong["garbage"].write_bytes(b"no program" * 20)
+    wrong["empty"].write_bytes(b"")
+    wrong["folder"].mkdir()
+    if format != own:
+        wrong["another format's"] = path
+    elif path.is_file():
+        wrong["half"] = tmp_path / "half"
+        wrong["half"].write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    for file in wrong.values():
+        with pytest.raises(
+            ValueError, match=f"`path` must be a program.*format='{format}'.*Pass its"
+        ):
+            open_program(file, format)
+
+
+@tensorflow_only
+def test_a_saved_model_that_certifies_nothing_is_no_program(frozen, tmp_path):
+    frozen.logits_model.export(str(tmp_path / "plain"), verbose=False)
+    with pytest.raises(ValueError, match="`path` must be a program.*it answers"):
+        open_program(tmp_path / "plain")
+
+
+@tensorflow_only
+def test_inputs_that_are_no_numbers(frozen, tmp_path):
+    for wrong in (np.full((2, 8, 8, 1), "a"), np.full((2, 8, 8, 1), 1j)):
+        with pytest.raises(ValueError, match="`check_on` must be real numbers"):
+            gloro_tf.export(frozen, tmp_path / "program", check_on=wrong)
