@@ -93,7 +93,9 @@ def attacks(args):
         split = membership.MembershipSplit(len(y), members=MEMBERS, nonmembers=MEMBERS, seed=seed)
         x = standardised(images, split.attacker) if args.standardise else images
         model = recipe.train(x[split.members], y[split.members], seed=100 + seed)
-        suite = Suite(recipe, x, y, split, 16, 32, args.rounds, (1,) if args.rounds else (), seed)
+        suite = Suite(
+            recipe, x, y, split, 16, 32, args.rounds, {"1": 1} if args.rounds else {}, seed
+        )
         scores = suite.attacks(model)
         if art:
             scores |= art_scores(art, suite, model)

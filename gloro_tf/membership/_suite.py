@@ -15,6 +15,8 @@ from gloro_tf.membership.shadow_black_box import ShadowBlackBox
 from gloro_tf.membership.slices import Cut
 from gloro_tf.membership.split import balanced_masks, random_masks, two_camps
 
+SHADOWS_AT_A_SLICE = 4  # each has proxies of its own, as they share its lower layers
+
 
 class Suite:
     """The attacks of an audit.
@@ -24,14 +26,14 @@ class Suite:
         x, y: all examples.
         split: `MembershipSplit`.
         proxies, shadows, rounds: int. As in `audit`.
-        slices: layers besides the input.
+        slices: `{name: position}` of layers besides the input.
         seed: int.
     """
 
     def __init__(self, recipe, x, y, split, proxies, shadows, rounds, slices, seed):
         self.recipe, self.split, self.seed, self.general = recipe, split, seed, None
         self.proxies, self.rounds = proxies, rounds
-        self.slices = [slice for slice in slices if slice is not None]
+        self.slices = slices
         self.judged = x[split.candidates], y[split.candidates]
         self.pool = x[split.attacker], y[split.attacker]
         # Each reference sees one half of the pool; a sixth of it is left for non-members.
@@ -55,17 +57,8 @@ class Suite:
             "bayes-wb": BayesWB(model, self.apart).score(x, y),
             "bayes-wb, matched": self._matched(model).score(x, y),
         }
-        for slice in self.slices:
-            proxies = fit_proxies(
-                self.recipe,
-                *population,
-                self.proxies,
-                self.size,
-                slice=slice,
-                frozen_from=model,
-                seed=self.seed,
-            )
-            found[f"bayes-wb, {slice}"] = BayesWB(model, proxies).score(x, y)
+        for name, slice in self.slices.items():
+            found[f"bayes-wb, {name}"] = self._above(slice, model, *population).score(x, y)
         if self.rounds:
             self.general = self._general(model)
             found["general-wb"] = self.general.score(x, y)
@@ -100,8 +93,14 @@ class Suite:
             found[name] = Calibrator(precision, confidence, prior).fit(scores, inside)
         return found
 
+    def _above(self, slice, model, x, y):
+        """The attack at a slice of a model, with proxies of what lies above it."""
+        options = {"slice": slice, "frozen_from": model, "seed": self.seed}
+        proxies = fit_proxies(self.recipe, x, y, self.proxies, self.size, **options)
+        return BayesWB(model, proxies)
+
     def _general(self, model):
-        attack = GeneralWB(model, [None, *self.slices], self.rounds, seed=self.seed)
+        attack = GeneralWB(model, [None, *self.slices.values()], self.rounds, seed=self.seed)
         return attack.fit(self.recipe, *self.pool, size=self.size)
 
     def _black_box(self, model):
@@ -126,8 +125,18 @@ class Suite:
             for name, values in scores.items():
                 found.setdefault(name, []).append((values, mask[own]))
         found |= {"LiRA, online": self._online_scores(), "shadow black-box": self._vectors(logits)}
+        found |= {f"bayes-wb, {name}": self._sliced(slice) for name, slice in self.slices.items()}
         found["general-wb"] = self.general.held_out() if self.general else []
         return {name: parts for name, parts in found.items() if parts}
+
+    def _sliced(self, slice):
+        """The attack at a slice of the first references, with proxies from the other half's data."""
+        (x, y), found = self.pool, []
+        for i in range(min(SHADOWS_AT_A_SLICE, len(self.apart))):
+            own, rest = self.camps == i % 2, self.camps != i % 2
+            attack = self._above(slice, self.apart[i], x[rest], y[rest])
+            found.append((attack.score(x[own], y[own]), self.apart.masks[i, own]))
+        return found
 
     def _online_scores(self):
         """Each online reference as a target of the others but its complement."""

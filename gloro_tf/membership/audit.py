@@ -15,6 +15,7 @@ from gloro_tf.membership._logits import logits_model
 from gloro_tf.membership._suite import Suite
 from gloro_tf.membership.evaluate import evaluate
 from gloro_tf.membership.report import AuditReport
+from gloro_tf.membership.slices import Cut
 from gloro_tf.types import ArrayLike, PathLike
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def audit(
         proxies, shadows: int. Reference models without and with the candidates; at least 2, and an
             even number. Half of the proxies see only one half of the attacker's part, half the other,
             so that each can stand for the target in calibration.
-        slices: layers for more white-box attacks.
+        slices: names or positions of the model's layers, for more white-box attacks. Each trains five
+            sets of proxies: the model's, and, to calibrate, those of four references.
         rounds: int. Shadow targets for `GeneralWB`; 0 leaves it out.
         targets: int. Trains `targets - 1` more models by the recipe, each on other members, and
             reports intervals over all.
@@ -81,12 +83,13 @@ def audit(
     """
     check_probability(precision=precision, confidence=confidence, prior=prior)
     x, y, split = _checked(model, recipe, data)
+    positions = {slice: Cut(model, slice).layer for slice in slices if slice is not None}
     _check_counts(
         proxies=(proxies, 2), shadows=(shadows, 2), rounds=(rounds, 0), targets=(targets, 1)
     )
     if path is not None:
         pathlib.Path(path).mkdir(parents=True, exist_ok=True)  # Rather now than after trainings.
-    options = proxies, shadows, rounds, tuple(slices), seed
+    options = proxies, shadows, rounds, positions, seed
     suite = Suite(recipe, x, y, split, *options)
     wanted, judge, others = (precision, confidence, prior), {"prior": prior, "fpr": fpr}, []
     found, calibrators = _judged(suite, model, wanted, judge)

@@ -41,6 +41,7 @@ def audit(model=None, recipe=RECIPE, x=X, y=Y, split=None, **given):
         ("at least 4 examples", {"split": MembershipSplit(120, members=58, nonmembers=59)}),
         ("`recipe` must build models of the shapes", {"model": "wide"}),
         ("finite logits", {"model": "nan"}),
+        ("`slice` must be None, or a layer", {"slices": ["no such layer"]}),
     ],
 )
 def test_what_is_refused(message, given):

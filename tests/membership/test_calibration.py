@@ -12,7 +12,7 @@ from gloro_tf.membership.bayes_wb import bayes_scores
 
 @pytest.fixture(scope="module")
 def suite(case):
-    suite = Suite(case.recipe, case.x, case.y, case.split, 6, 4, 0, (), seed=3)
+    suite = Suite(case.recipe, case.x, case.y, case.split, 6, 4, 0, {}, seed=3)
     suite.names = {*suite.attacks(case.model), "general-wb"}
     suite.general = case.general
     return suite

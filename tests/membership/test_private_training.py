@@ -102,12 +102,14 @@ def test_the_audit_prints_and_saves(case, tmp_path, capsys):
         (case.x, case.y, case.split),
         proxies=4,
         shadows=4,
-        slices=[0],
+        slices=[case.model.layers[0].name],
         targets=2,
         path=tmp_path,
     )
     text = capsys.readouterr().out
-    assert "bayes-wb, 0" in text and "too few" in text and "gap" in text and "2 targets" in text
+    hidden = f"bayes-wb, {case.model.layers[0].name}"
+    assert hidden in text and hidden in report.calibrators
+    assert "too few" in text and "gap" in text and "2 targets" in text
     assert report.strongest in report.evaluations
     for name in ("audit.txt", "roc.png", "precision.png"):
         assert (tmp_path / name).stat().st_size > 200
