@@ -98,7 +98,8 @@ class GateGraph:
             *nodes: `(kind, layer, step)` each.
         """
         for node in nodes:
-            if tuple(node) not in self._into:
+            known = isinstance(node, (tuple, list)) and tuple(node) in self._into
+            if not known:
                 raise ValueError(
                     f"A node must be (kind, layer, step) with kind in {KINDS}, layer < "
                     f"{self.layers} and step from {self.first} to {self.last}. Received: {node!r}."
@@ -129,8 +130,12 @@ class GateGraph:
         Raises:
             ValueError: for what is no path from `source` to `target`.
         """
+        if not isinstance(path, Sequence):
+            raise ValueError(
+                f"`path` must be a path's nodes, or its number. Received: path={path!r}."
+            )
+        self.check(*path)
         nodes = [(kind, layer, step) for kind, layer, step in path]
-        self.check(*nodes)
         if nodes[:1] != [self.source] or nodes[-1:] != [self.target]:
             raise ValueError(
                 f"`path` must lead from {self.source} to {self.target}. Received: path={nodes}."
@@ -203,7 +208,7 @@ def count_paths(steps: int, layers: int) -> int:
         int.
 
     Raises:
-        ValueError: for less than one of either.
+        ValueError: for less than one of either, or no integer.
 
     Example:
 
@@ -211,9 +216,10 @@ def count_paths(steps: int, layers: int) -> int:
     gloro_tf.influence.count_paths(steps=4, layers=2)  # 6946
     ```
     """
-    if steps < 1 or layers < 1:
+    if not all(hasattr(n, "__index__") and n >= 1 for n in (steps, layers)):
         raise ValueError(
-            f"`steps` and `layers` must be at least 1. Received: steps={steps}, layers={layers}."
+            "`steps` and `layers` must be integers of at least 1. Received: "
+            f"steps={steps!r}, layers={layers!r}."
         )
     cells, outputs = [0] * layers, [0] * layers
     for step in range(steps):

@@ -43,7 +43,7 @@ class Line:
             raise ValueError(
                 f"`position` must be an integer from 0 on. Received: position={position!r}."
             )
-        if int(steps) != steps or not 1 <= steps <= max_steps:
+        if not (isinstance(steps, (int, np.integer)) and 1 <= steps <= max_steps):
             raise ValueError(
                 "`steps` must be an integer, at least 1 and at most `max_steps`. "
                 f"Received: steps={steps}, max_steps={max_steps}."

@@ -117,11 +117,15 @@ class PathInfluences:
             A list of `Path`.
 
         Raises:
-            ValueError: for another `by`.
+            ValueError: for another `by`, or a `number` that is no count.
         """
         keys = {"positive": -self.values, "negative": self.values, "size": -np.abs(self.values)}
         if by not in keys:
             raise ValueError(f"`by` must be one of {sorted(keys)}. Received: by={by!r}.")
+        if not hasattr(number, "__index__") or number < 0:
+            raise ValueError(
+                f"`number` must be an integer that is not negative. Received: number={number!r}."
+            )
         return [self[index] for index in np.argsort(keys[by], kind="stable")[:number]]
 
     @functools.cached_property

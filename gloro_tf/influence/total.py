@@ -74,7 +74,12 @@ def influence(
 
 def one(ids):
     """One sentence as a batch."""
-    ids = np.asarray(ids)
+    try:
+        ids = np.asarray(ids)
+    except ValueError as error:
+        raise ValueError(
+            "`ids` must be one sentence. Received: rows of several lengths."
+        ) from error
     if ids.ndim != 1:
         raise ValueError(
             f"`ids` must be integers of shape (length,). Received: shape {ids.shape}. "

@@ -269,6 +269,7 @@ def test_a_neuron_of_a_path_is_the_path_through_it_alone(ids, quantity, short):
     [
         ({"ids": [[1, 2]]}, "shape \\(length,\\)"),
         ({"ids": [1]}, "longer than the position"),
+        ({"ids": [[1], [1, 2]]}, "one sentence.*several lengths"),
         ({"ids": [1, 99, 2]}, "below the vocabulary"),
         ({"quantity": gi.NumberAgreement(3, 99)}, "wrong_id.*below"),
         ({"quantity": gi.LinearQuantity(np.ones(3))}, "one entry for each of 20"),
@@ -289,9 +290,27 @@ def test_bad_lines_and_quantities():
     for message, make in {
         "integer from 0 on": lambda: gi.NeutralLine(-1, 5),
         "at least 1": lambda: gi.NeutralLine(1, 5, steps=0),
+        "steps=None": lambda: gi.NeutralLine(1, 5, steps=None),
         "tolerance": lambda: gi.NeutralLine(1, 5, tolerance=0),
         "two sequences": lambda: gi.NumberAgreement([1, 2], 3),
         "finite": lambda: gi.LinearQuantity([np.nan]),
     }.items():
         with pytest.raises(ValueError, match=message):
             make()
+
+
+def test_what_is_no_path(trace, ids, quantity, short):
+    found = gi.path_influences(trace, ids, quantity, short)
+    for wrong, message in {
+        1.5: "`path` must be a path's nodes, or its number",
+        None: "`path` must be a path's nodes, or its number",
+        "primary": "A node must be",
+        (("x", 0),): "A node must be",
+        -1: "from 0 to",
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            found[wrong]
+    for number in (-1, None, 2.0):
+        with pytest.raises(ValueError, match="`number` must be an integer"):
+            found.top(number)
+    assert found.top(0) == []

@@ -60,6 +60,8 @@ def test_bad_input():
     graph = GateGraph(2, 1, 3)
     with pytest.raises(ValueError, match="at least 1"):
         count_paths(0, 2)
+    with pytest.raises(ValueError, match="integers of at least 1.*1.5"):
+        count_paths(1.5, 2)
     with pytest.raises(ValueError, match="first"):
         GateGraph(2, 3, 1)
     with pytest.raises(ValueError, match="no edge"):
