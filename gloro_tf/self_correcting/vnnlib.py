@@ -2,13 +2,15 @@
 
 A VNN-LIB file describes counterexamples: inputs of a region whose outputs are unsafe. A property is
 the opposite: in the region, the outputs are not unsafe. Read are version 1 (`declare-const X_0 Real`)
-and the part of version 2 with one network of one input and one output tensor. Of what they can say, a
+and the part of version 2 with one network of one input and one output tensor, of any names and shapes;
+a property speaks of the values of an input in their order. Of what they can say, a
 property takes linear bounds on inputs and comparisons of two outputs.
 """
 
 from __future__ import annotations
 
 import math
+import operator
 import os
 import re
 from typing import Any
@@ -23,6 +25,8 @@ from gloro_tf.types import PathLike
 
 _NAME = re.compile(r"([XY])(?:_(\d+)|\s*\[\s*(\d+)\s*\])")
 IGNORED = ("vnnlib-version", "set-logic", "set-info", "set-option", "check-sat", "exit")
+MOST_VALUES = 1_000_000
+_TENSORS = {"declare-input": "X", "declare-output": "Y"}
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
@@ -53,7 +57,7 @@ def from_vnnlib(source: PathLike, name: str | None = None) -> list[Property]:
         name = name or os.path.splitext(os.path.basename(source))[0]
     else:
         text = source
-    declared, assertions = _declarations(parse(text.removeprefix("\ufeff")))
+    declared, assertions = _declarations(_flat(parse(text.removeprefix("\ufeff"))))
     terms: list[dict[str, list[Any]]] = [{"x": [], "y": []}]
     for assertion in assertions:
         alternatives = _terms(assertion, declared)
@@ -61,6 +65,34 @@ def from_vnnlib(source: PathLike, name: str | None = None) -> list[Property]:
         if len(terms) > 4096:
             raise ValueError("The assertions must have at most 4,096 alternatives in all.")
     return _properties(terms, declared, name or "vnnlib")
+
+
+def _flat(commands):
+    """The commands with elements of declared tensors by one index: `in[0,1]` of `[2,3]` as `X[1]`."""
+    tensors = {}
+    for command in commands:
+        if command[0] == "declare-network":
+            for part in filter(_is_declaration, command[2:]):
+                letter = _TENSORS.get(part[0])
+                shape = re.fullmatch(r".*\[([\d\s,]+)\]", part[-1]) if letter else None
+                if shape:
+                    tensors[part[1]] = letter, [int(n) for n in re.findall(r"\d+", shape[1])]
+                    part[1] = letter
+
+    def element(token):
+        if isinstance(token, list):
+            return [element(part) for part in token]
+        name, _, rest = token.partition("[")
+        index = [int(n) for n in rest[:-1].split(",")] if re.fullmatch(r"[\d\s,]+\]", rest) else []
+        letter, shape = tensors.get(name.strip(), (None, []))
+        if not index or len(index) != len(shape) or not all(map(operator.lt, index, shape)):
+            return token
+        number = 0
+        for at, size in zip(index, shape, strict=True):
+            number = number * size + at
+        return f"{letter}[{number}]"
+
+    return [element(c) if c[0] == "assert" and tensors else c for c in commands]
 
 
 def _declarations(commands):
@@ -78,14 +110,15 @@ def _declarations(commands):
             sizes[letter] = max(sizes[letter], index + 1)
         elif head == "declare-network":
             for part in command[2:]:
-                letter = {"declare-input": "X", "declare-output": "Y"}.get(part[0])
-                shape = re.findall(r"\d+", part[-1].partition("[")[2])
-                if letter is None or sizes[letter] or part[1] != letter or not shape:
+                letter = _TENSORS.get(part[0]) if _is_declaration(part) else None
+                shape = re.findall(r"\d+", part[-1].partition("[")[2]) if letter else []
+                size = math.prod(map(int, shape)) if shape else 0
+                if letter is None or sizes[letter] or not 0 < size <= MOST_VALUES:
                     raise ValueError(
-                        "A network must declare one input `X` and one output `Y`. Received: "
-                        f"{lines_of(part)}"
+                        "A network must declare one input and one output, of at most "
+                        f"{MOST_VALUES:,} values. Received: {lines_of(part)[:80]}"
                     )
-                sizes[letter] = math.prod(map(int, shape))
+                sizes[letter] = size
         elif head not in IGNORED:
             _unknown(command)
     if not sizes["X"] or sizes["Y"] < 2:
@@ -94,6 +127,10 @@ def _declarations(commands):
             f"{sizes['Y']} outputs"
         )
     return sizes, assertions
+
+
+def _is_declaration(part):
+    return isinstance(part, list) and len(part) > 2 and all(isinstance(p, str) for p in part)
 
 
 def _variable(token):

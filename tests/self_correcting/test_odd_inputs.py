@@ -289,6 +289,26 @@ def test_commands_of_solvers_in_vnnlib():
     assert same.to_config() == one.to_config()
 
 
+def test_tensors_of_any_name_and_shape_in_vnnlib():
+    head = "(vnnlib-version <2.0>)(declare-network N (declare-input in float32 [1,2,3])"
+    head += "(declare-output costs float32 [1, 4]))"
+    text = head + "(assert (<= in[0,1,0] 5))(assert (<= costs[0,1] costs[0, 3]))"
+    (prop,) = from_vnnlib(text)
+    assert prop.post.to_config() == ["above", [1], [3]] and prop.post.num_outputs == 4
+    np.testing.assert_array_equal(prop.pre.upper, [np.inf] * 3 + [5] + [np.inf] * 2)
+    for wrong in ("in[0,2,0]", "in[3]", "in[0,1,0,0]", "X[0,1,0]", "in[0,,1]", "in[]", "in[0 1 0]"):
+        with pytest.raises(ValueError):
+            from_vnnlib(text.replace("in[0,1,0]", wrong))
+    given = "(declare-input in float32 [1,2,3])"
+    for wrong in ("()", "in", "(declare-input)", "((a))", "(declare-input (a) f [2])", given * 2):
+        with pytest.raises(ValueError, match="one input and one output"):
+            from_vnnlib(text.replace(given, wrong))
+    with pytest.raises(ValueError, match="at most 1,000,000 values"):
+        from_vnnlib(text.replace("[1,2,3]", "[99999,99999]"))
+    plain = to_vnnlib(prop, bounds=(-9, 9), version=2)
+    assert from_vnnlib(plain)[0].post.to_config() == prop.post.to_config()
+
+
 def test_json_has_no_nan():
     text = SafeOrdering([SIX]).to_json()
     with pytest.raises(ValueError, match="must not be NaN"):
