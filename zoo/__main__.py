@@ -107,7 +107,13 @@ def _source(args):
 
 
 def _list(args):
-    return "\n".join(zoo.list(args.pattern, dataset=args.dataset, kind=args.kind))
+    found = zoo.list(args.pattern, dataset=args.dataset, kind=args.kind)
+    if not found:
+        raise ValueError(
+            f"No model is named like that. Received: {args.pattern!r}. `*` and `?` stand for letters, "
+            "as in '*mnist'; without a pattern, all are listed."
+        )
+    return "\n".join(found)
 
 
 def _card(args):

@@ -42,8 +42,9 @@ def leaderboard(
     epsilon = usual_radius(cards) if epsilon is None else epsilon
     rows = [row for card in cards if (row := _row(card, epsilon))]
     if not rows:
+        held = sorted({round(row["epsilon"], 4) for card in cards for row in card.result()["vra"]})
         raise ValueError(
-            f"`epsilon` must be a radius that the cards hold, e.g. {cards[0].epsilon}. Received: "
+            f"`epsilon` must be a radius that the cards hold, one of {held}. Received: "
             f"epsilon={epsilon}"
         )
     rows.sort(key=lambda row: -row["VRA"])

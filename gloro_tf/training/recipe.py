@@ -151,7 +151,7 @@ def _executed(path):
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(
             f"`recipe` must be a Python file that runs. Received: recipe={str(path)!r}, which ends "
             f"with {type(error).__name__}: {error}. Mend that file."

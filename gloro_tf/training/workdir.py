@@ -123,7 +123,13 @@ class Workdir:
         """Seconds of training that went into the checkpoint, over all sessions."""
         if not (self.checkpoint.exists() and self.seconds_file.exists()):
             return 0.0
-        return float(json.loads(self.seconds_file.read_text()))
+        try:
+            return float(json.loads(self.seconds_file.read_text()))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ValueError(
+                f"'{self.seconds_file}' cannot be read ({error}). Nothing was changed. Delete that "
+                "file to continue the run, which then counts its seconds from here."
+            ) from error
 
 
 def is_part(path):

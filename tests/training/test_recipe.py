@@ -86,6 +86,9 @@ def test_load_says_what_there_is(tmp_path):
     (tmp_path / "empty.py").write_text("recipe = 1\n")
     with pytest.raises(ValueError, match="sets RECIPE.*empty.py.*RECIPE=None"):
         Recipe.load(str(tmp_path / "empty.py"))
+    (tmp_path / "leaves.py").write_text("raise SystemExit(0)\n")
+    with pytest.raises(ValueError, match="a Python file that runs.*leaves.py.*SystemExit.*Mend"):
+        Recipe.load(str(tmp_path / "leaves.py"))
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "nadam", "sgd"])

@@ -24,6 +24,16 @@ def test_opening_changes_nothing_and_claiming_says_whose_it_is(tmp_path):
     assert folder.seconds() == 0.0
 
 
+@pytest.mark.parametrize("text", ["", "abc", "[]", "null", "{", "[" * 100_000])
+def test_seconds_that_cannot_be_read(tmp_path, text):
+    folder = Workdir(tmp_path, {"epochs": 3})
+    folder.claim()
+    folder.checkpoint.write_bytes(b"")
+    folder.seconds_file.write_text(text)
+    with pytest.raises(ValueError, match="seconds.json' cannot be read.*Delete that file"):
+        folder.seconds()
+
+
 def test_another_recipes_run_is_left_alone(tmp_path):
     Workdir(tmp_path, {"epochs": 3, "loss": "emma"}).claim()
     before = contents(tmp_path)

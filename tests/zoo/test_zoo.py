@@ -179,6 +179,9 @@ def test_terminal(capsys):
     assert main(["leaderboard", "mnist", "--epsilon=0.3"]) == 0
     assert main(["fetch", SMALL, "--offline"]) == 0
     assert main(["card", "nothing"]) == 1 and "zoo: `name` must" in capsys.readouterr().err
+    assert main(["list", "mnist"]) == 1 and "zoo: No model is named like" in capsys.readouterr().err
+    assert main(["leaderboard", "mnist", "--epsilon=7"]) == 1
+    assert "one of [0.1412, 0.2824, 0.3" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["fly"])
 
