@@ -43,6 +43,8 @@ CERTIFIED = {
     **dict.fromkeys(("epsilon", "vra_bound", "vra_estimate"), NUMBER),
     **dict.fromkeys(("relaxed_vra_bound?", "promised_set_size?"), NUMBER),
 }
+CURVE = dict.fromkeys(("epsilon", "vra_bound", "vra_estimate"), [NUMBER])
+RELAXED = ("relaxed_vra_bound", "promised_set_size")
 CASCADE = {"examples": int, "claimed_vra": NUMBER, "surviving_vra": NUMBER, "attack": str}
 CLASSIFIER = {
     "results": [
@@ -51,6 +53,7 @@ CLASSIFIER = {
             "vra": [CERTIFIED],
             "members?": {...: NUMBER},
             "cascade?": CASCADE,
+            "curve?": CURVE,
         }
     ]
 }
@@ -90,7 +93,21 @@ def misfit(card):
         forms.append(VOTE if ensemble else TRAINED)
     if card.get("audit"):
         forms.append(ATTACKED)
-    return next(filter(None, (_misfit(card, form, "") for form in forms)), None)
+    found = next(filter(None, (_misfit(card, form, "") for form in forms)), None)
+    return found or (_unequal(card) if kind == "classifier" else None)
+
+
+def _unequal(card):
+    """What does not go together, in words, of a classifier's card whose fields are there."""
+    network, results = card["architecture"], card["results"]
+    if "members" in network and len(network["members"]) != len(network["weights"]):
+        return ".architecture has not one weight for each member"
+    for i, result in enumerate(results):
+        if len({len(values) for values in result.get("curve", {}).values()}) > 1:
+            return f".results[{i}].curve has columns of several lengths"
+        if len({key in row for key in RELAXED for row in result["vra"]}) > 1:
+            return f".results[{i}].vra has {' and '.join(RELAXED)} in some rows only"
+    return None
 
 
 def _misfit(value, form, path):

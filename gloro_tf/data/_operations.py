@@ -93,7 +93,7 @@ def _shift(images, rng, pixels):
     return windows[np.arange(n), top, left * channels].reshape(images.shape)
 
 
-@register("cutout", integer=True, exact=True)
+@register("cutout", most=_FURTHEST, integer=True, exact=True)
 def _cutout(images, rng, side):
     n, height, width, _ = images.shape
     # The square's centre is anywhere in the image, so it may hang over the border.

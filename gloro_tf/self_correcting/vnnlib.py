@@ -51,9 +51,8 @@ def from_vnnlib(source: PathLike, name: str | None = None) -> list[Property]:
     properties = SafeOrdering(from_vnnlib("prop_2.vnnlib"), score="min")
     ```
     """
-    if isinstance(source, os.PathLike) or "(" not in source or os.path.isfile(source):
-        with open(source, encoding="utf-8") as file:
-            text = file.read()
+    if isinstance(source, os.PathLike) or "(" not in source or _is_file(source):
+        text = _read(source)
         name = name or os.path.splitext(os.path.basename(source))[0]
     else:
         text = source
@@ -65,6 +64,24 @@ def from_vnnlib(source: PathLike, name: str | None = None) -> list[Property]:
         if len(terms) > 4096:
             raise ValueError("The assertions must have at most 4,096 alternatives in all.")
     return _properties(terms, declared, name or "vnnlib")
+
+
+def _is_file(source):
+    try:
+        return os.path.isfile(source)
+    except ValueError:  # of text with zero bytes, before Python 3.13
+        return False
+
+
+def _read(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except ValueError as error:
+        raise ValueError(
+            "`source` must be the path of a VNN-LIB file in UTF-8, or its text. Received: "
+            f"{str(path)[:80]!r} ({error})"
+        ) from error
 
 
 def _flat(commands):

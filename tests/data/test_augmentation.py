@@ -108,6 +108,7 @@ def test_value_semantics():
     [
         ("flpi", r"brightness\.N, contrast\.N.*word 'flpi'.*Did you mean flip"),
         ("flip+", r"word '\?'"),
+        ("cutout." + "9" * 30, r"`cutout` must be an integer in \[0, 512\]"),
         ("", "'none' for no augmentation"),
         (None, "augmentation=None"),
         ("flip.3", "takes no amount"),

@@ -17,6 +17,8 @@ from gloro_tf.influence import agreement
 from gloro_tf.models import preset
 from gloro_tf.models.reading import load_model
 from gloro_tf.training import Recipe
+from zoo._page_cards import card_html, other_card_html
+from zoo._page_chart import chart
 
 RECIPE = 'from gloro_tf.training import Recipe\n\nRECIPE = Recipe(epochs=3, loss="emma.0.5")\n'
 PIECES = (
@@ -169,7 +171,12 @@ def test_an_agreement_set_in_one_very_long_line(tmp_path):
     assert answer(agreement.read_agreement_set, tmp_path / "long.tsv", WORDS) is None
 
 
-CARDS = ("convnet_2c2f.mnist", "vote_of_three.mnist", "self_correcting_6x50.acas_xu_2_9")
+CARDS = (
+    "convnet_2c2f.mnist",
+    "liresnet_4x32_affinity.cifar100",
+    "vote_of_three.mnist",
+    "self_correcting_6x50.acas_xu_2_9",
+)
 
 
 @fuzz(40, data=st.data(), name=st.sampled_from(CARDS))
@@ -180,8 +187,13 @@ def test_cards(data, name):
         {},
         [{k: v[:2] if isinstance(v, list) else v for k, v in r.items()} for r in card["results"]],
     )
+    for result in card["results"]:
+        if "curve" in result:
+            result["curve"] = {key: values[:2] for key, values in result["curve"].items()}
     if card["kind"] == "classifier":
         card["architecture"].pop("config", None)
     found = answer(zoo.Card.from_json, json.dumps(data.draw(edited_tree(card, LEAVES))))
     if found is not None:
         assert found.full_name in found.to_markdown()
+        corrected = found.kind == "self_correcting"
+        assert other_card_html(found) if corrected else chart("one", [found]) + card_html(found)

@@ -110,6 +110,15 @@ def test_vnnlib_that_is_no_property(change, match):
         from_vnnlib(PHI2.replace(*change))
 
 
+@pytest.mark.parametrize("source", ["\x00", "latin"])
+def test_what_is_no_file_of_text(source, tmp_path):
+    if source == "latin":
+        source = tmp_path / "latin.vnnlib"
+        source.write_bytes(b"; \xe9\n")
+    with pytest.raises(ValueError, match="Received"):
+        from_vnnlib(source)
+
+
 @pytest.mark.parametrize("version", [1, 2])
 def test_vnnlib_round_trip(version):
     rng = np.random.default_rng(0)

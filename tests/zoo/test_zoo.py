@@ -40,6 +40,29 @@ def test_cards_are_consistent(name):
     assert card.full_name in card.to_markdown() and "by the bound" in str(card)
 
 
+@pytest.mark.parametrize(
+    "name, change, says",
+    [
+        (
+            "vote_of_three.mnist",
+            lambda c: c["architecture"]["weights"].pop(),
+            "one weight for each",
+        ),
+        (SMALL, lambda c: c["results"][0]["curve"]["epsilon"].pop(), "several lengths"),
+        (
+            SMALL,
+            lambda c: c["results"][0]["vra"][1].update(relaxed_vra_bound=0.5),
+            "some rows only",
+        ),
+    ],
+)
+def test_cards_whose_columns_do_not_match(name, change, says):
+    fields = json.loads(zoo.card(name).to_json())
+    change(fields)
+    with pytest.raises(ValueError, match=says):
+        zoo.Card.from_json(json.dumps(fields))
+
+
 @pytest.mark.parametrize("name", zoo.list())
 def test_entries_load_and_certify(name):
     card = zoo.card(name)
