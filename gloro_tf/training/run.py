@@ -112,6 +112,15 @@ def run(
         return {}
     if workers.size > 1:  # from here on the chief is on its own
         model = _averaged(load_model(folder.checkpoint), recipe, dataset, folder)
+    report = _certified(model, recipe, dataset, folder, mixed_precision, verbose)
+    elapsed = time.monotonic() - started
+    report["seconds"] = {"training": folder.seconds(), "all": earlier + elapsed}
+    write_text(folder.path / "report.json", json.dumps(report, indent=1))
+    return report
+
+
+def _certified(model, recipe, dataset, folder, mixed_precision, verbose):
+    """Freezes, certifies, saves and draws; returns the report without its seconds."""
     model = in_float32(model, recipe, dataset)
     model.freeze(verbose=int(verbose == 1))
     results, certificate = evaluate(model, dataset.x_test, dataset.y_test)
@@ -127,9 +136,6 @@ def run(
     }
     save_model(model, folder.path / "model.keras")
     _draw(folder.path, dataset, certificate, model.epsilon, verbose)
-    elapsed = time.monotonic() - started
-    report["seconds"] = {"training": folder.seconds(), "all": earlier + elapsed}
-    write_text(folder.path / "report.json", json.dumps(report, indent=1))
     return report
 
 
