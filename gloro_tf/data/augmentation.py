@@ -129,7 +129,7 @@ def _step(word):
 
 def _amount(operation, name, text):
     try:
-        amount = (int if operation.integer else float)(text)
+        amount = (int if operation.integer else float)(text) + 0  # -0.0 is 0.0 from here on
         float(amount)
     except (ValueError, OverflowError):
         amount = math.nan

@@ -16,7 +16,7 @@ def parse(text):
     stack, position = [[]], 0
     for match in _TOKEN.finditer(text):
         if text[position : match.start()].strip():
-            raise ValueError(f"Unreadable text: {text[position : match.start()].strip()[:40]!r}")
+            raise _unreadable(text, position, match.start())
         position = match.end()
         token = match["token"]
         if token == "(":
@@ -33,10 +33,18 @@ def parse(text):
     if len(stack) > 1:
         raise ValueError(f"{len(stack) - 1} brackets '(' are not closed.")
     if text[position:].strip():
-        raise ValueError(f"Unreadable text: {text[position:].strip()[:40]!r}")
+        raise _unreadable(text, position, len(text))
     if any(not isinstance(command, list) or not command for command in stack[0]):
         raise ValueError("A file must consist of commands in brackets.")
     return stack[0]
+
+
+def _unreadable(text, start, end):
+    line = text.count("\n", 0, start) + 1
+    return ValueError(
+        "A file must consist of names and numbers in round brackets. Received: "
+        f"{text[start:end].strip()[:40]!r} in or after line {line}"
+    )
 
 
 def lines_of(tree):

@@ -77,7 +77,9 @@ def _read(path):
     try:
         with open(path, encoding="utf-8") as file:
             return file.read()
-    except ValueError as error:
+    except (FileNotFoundError, PermissionError):
+        raise
+    except (OSError, ValueError) as error:
         raise ValueError(
             "`source` must be the path of a VNN-LIB file in UTF-8, or its text. Received: "
             f"{str(path)[:80]!r} ({error})"

@@ -80,6 +80,12 @@ def test_warp_zooms_about_the_centre_and_pads_with_zero():
     np.testing.assert_array_equal(y, y[::-1, ::-1])
 
 
+def test_minus_nothing_is_nothing():
+    x = np.full((3, 4, 4, 1), 0.5, "float32")
+    for name in ("rotate.-0", "contrast.-0.0", "crop.-0"):
+        np.testing.assert_allclose(augmentation.get(name)(x, np.random.default_rng(0)), x)
+
+
 def test_each_image_draws_its_own_amount():
     x = np.full((10, 4, 4, 1), 0.5, "float32")
     y = augmentation.get("brightness.0.2")(x, np.random.default_rng(0))

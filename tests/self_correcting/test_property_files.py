@@ -110,11 +110,12 @@ def test_vnnlib_that_is_no_property(change, match):
         from_vnnlib(PHI2.replace(*change))
 
 
-@pytest.mark.parametrize("source", ["\x00", "latin"])
+@pytest.mark.parametrize("source", ["\x00", "latin", "folder", "long"])
 def test_what_is_no_file_of_text(source, tmp_path):
     if source == "latin":
         source = tmp_path / "latin.vnnlib"
         source.write_bytes(b"; \xe9\n")
+    source = {"folder": tmp_path, "long": "x" * 5000}.get(source, source)
     with pytest.raises(ValueError, match="Received"):
         from_vnnlib(source)
 
