@@ -108,10 +108,11 @@ def _source(args):
 
 def _list(args):
     found = zoo.list(args.pattern, dataset=args.dataset, kind=args.kind)
-    if not found:
+    if not found and (args.pattern, args.dataset) != ("*", None):
         raise ValueError(
-            f"No model is named like that. Received: {args.pattern!r}. `*` and `?` stand for letters, "
-            "as in '*mnist'; without a pattern, all are listed."
+            f"No model is named like that. Received: {args.pattern!r}, dataset={args.dataset!r}, "
+            f"kind={args.kind!r}. `*` and `?` stand for letters, as in '*mnist'; without arguments, "
+            "all are listed."
         )
     return "\n".join(found)
 
