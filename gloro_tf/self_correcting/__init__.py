@@ -8,14 +8,8 @@ from gloro_tf.self_correcting.losses import OrderingHinge, ordering_hinge
 from gloro_tf.self_correcting.metrics import StatusRate
 from gloro_tf.self_correcting.normalizer import Normalizer
 from gloro_tf.self_correcting.outputs import Outputs, chain
-from gloro_tf.self_correcting.preconditions import (
-    AllOf,
-    Always,
-    AnyOf,
-    Not,
-    Predicate,
-    PredictedIn,
-)
+from gloro_tf.self_correcting.preconditions import AllOf, Always, AnyOf, Not
+from gloro_tf.self_correcting.predicates import Predicate, PredictedIn
 from gloro_tf.self_correcting.properties import Property, SafeOrdering
 from gloro_tf.self_correcting.regions import Box, LinearLE
 from gloro_tf.self_correcting.report import SafetyReport, safety_report
