@@ -1,5 +1,7 @@
 """Smooth activations: what they compute, what they declare, and how they round."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -39,6 +41,46 @@ def test_the_measurement_sees_a_constant_that_is_too_small(monkeypatch):
     monkeypatch.setitem(SLOPES, "silu", 1.0)
     steepest, promised = smoothness.steepest(layers.UnitSlope("silu"), points=501)
     assert steepest > 1.05 * promised
+
+
+def _sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def _gelu_slope(x):
+    normal = np.array([0.5 * math.erfc(-v / math.sqrt(2)) for v in x])
+    return normal + x * np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
+
+
+def _gelu_tanh_slope(x):
+    inner, growth = (x + 0.044715 * x**3), (1 + 3 * 0.044715 * x**2)
+    t = np.tanh(math.sqrt(2 / math.pi) * inner)
+    return 0.5 * (1 + t) + 0.5 * x * (1 - t**2) * math.sqrt(2 / math.pi) * growth
+
+
+def _mish_slope(x):
+    t = np.tanh(np.logaddexp(0, x))
+    return t + x * (1 - t**2) * _sigmoid(x)
+
+
+EXACT_SLOPES = {
+    "gelu": _gelu_slope,
+    "gelu_tanh": _gelu_tanh_slope,
+    "silu": lambda x: _sigmoid(x) * (1 + x * (1 - _sigmoid(x))),
+    "mish": _mish_slope,
+}
+
+
+@pytest.mark.parametrize("name", EXACT_SLOPES)
+def test_slopes_are_the_largest_derivatives_rounded_up(name):
+    """By the derivatives written out, in float64; beyond 12 they are within 1e-13 of 0 or 1."""
+    low, high = -12.0, 12.0
+    for _ in range(4):
+        x = np.linspace(low, high, 20_001)
+        slopes = np.abs(EXACT_SLOPES[name](x))
+        best, step = x[np.argmax(slopes)], x[1] - x[0]
+        low, high = best - step, best + step
+    assert np.max(slopes) <= SLOPES[name] <= np.max(slopes) * (1 + 1e-5)
 
 
 REFERENCE = {
