@@ -48,7 +48,7 @@ def main(arguments=None):
     except KeyboardInterrupt:
         print("\ndocs: interrupted; what was finished is kept.", file=sys.stderr)
         return 130
-    except (ValueError, OSError, ImportError, subprocess.CalledProcessError) as error:
+    except (ValueError, OSError, RuntimeError, ImportError, subprocess.CalledProcessError) as error:
         print(f"docs: {error}", file=sys.stderr)
         return 1
     return 0

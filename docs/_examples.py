@@ -20,15 +20,22 @@ def run(names=()):
 
     Raises:
         ValueError: for an unknown name.
-        subprocess.CalledProcessError: if one fails; the output of those before it is kept.
+        RuntimeError: naming those that failed, after the others; their output is kept.
     """
+    failed = []
     chosen = [_cells.read(name) for name in names or _cells.names()]
     todo = [example for example in chosen if names or outputs(example) is None]
     for number, example in enumerate(todo, start=1):
         print(f"[{number}/{len(todo)}] {example.name}", flush=True)
         command = [sys.executable, "-m", "docs._run", example.name, str(RUNS / example.name)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
-        subprocess.run(command, cwd=ROOT, env=environment, check=True)
+        if subprocess.run(command, cwd=ROOT, env=environment).returncode:
+            failed.append(example.name)
+    if failed:
+        raise RuntimeError(
+            f"{len(failed)} of {len(todo)} examples failed: {', '.join(failed)}. The first lines of "
+            "each say what it needs; `python -m docs run NAME` runs one again."
+        )
 
 
 def outputs(example):

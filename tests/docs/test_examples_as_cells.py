@@ -1,8 +1,10 @@
 """Examples as text and code, as pages, and as notebooks."""
 
 import ast
+import configparser
 import dataclasses
 import json
+import subprocess
 import sys
 
 import pytest
@@ -116,6 +118,34 @@ def test_a_notebook_runs(tmp_path):
     assert main(["notebooks", "certify_one_image", f"--output={tmp_path}", "--execute"]) == 0
     text = (tmp_path / "certify_one_image.ipynb").read_text()
     assert "no change of L2 norm below" in text.partition('"outputs"')[2]
+
+
+@pytest.mark.parametrize("name", _cells.names())
+def test_what_examples_import_comes_with_the_docs(name):
+    """`pip install -e ".[docs]" && python -m docs` runs them all."""
+    setup = configparser.ConfigParser()
+    setup.read(_examples.ROOT / "setup.cfg")
+    given = setup["options"]["install_requires"] + setup["options.extras_require"]["docs"]
+    given = given.replace("scikit-learn", "sklearn")
+    for node in ast.parse(_cells.read(name).path.read_text()).body:
+        names = [n.name for n in node.names] if isinstance(node, ast.Import) else []
+        for module in [*names, *([node.module] if isinstance(node, ast.ImportFrom) else [])]:
+            top = module.partition(".")[0]
+            assert top in sys.stdlib_module_names | {"gloro_tf", "zoo"} or top in given, top
+
+
+def test_an_example_that_fails_does_not_keep_others_from_running(tmp_path, monkeypatch, capsys):
+    started = []
+
+    def run(command, **options):
+        started.append(command[3])
+        return subprocess.CompletedProcess(command, int(command[3] == "certify_digits"))
+
+    monkeypatch.setattr(_examples, "RUNS", tmp_path)
+    monkeypatch.setattr(_examples.subprocess, "run", run)
+    assert main(["run"]) == 1
+    assert started == _cells.names()
+    assert "docs: 1 of" in (said := capsys.readouterr().err) and "certify_digits" in said
 
 
 def test_examples_cannot_be_changed():
