@@ -98,6 +98,7 @@ class Search:
             self.active[new] = True
             bits, doubts = self.evaluator.pattern(self.x[new])
             rows, many = self._pack(bits, new), doubts.sum(axis=1) > DOUBTS
+            self.open_key[new[many]] = 0.0  # nothing was looked at, so nothing is certain
             self._finish(new[many], UNKNOWN)
             self.agenda.add(rows[~many], np.zeros((~many).sum()))
             for row in np.flatnonzero(doubts.any(axis=1) & ~many):

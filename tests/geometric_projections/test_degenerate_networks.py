@@ -59,6 +59,16 @@ def test_no_verdict_of_a_degenerate_network_contradicts_a_dense_grid():
     assert min(statuses.count(s) for s in ("ROBUST", "NOT_ROBUST")) > 20
 
 
+def test_too_many_units_in_doubt_certify_nothing():
+    """An input on seven hyperplanes at once is not searched, so that no radius is certain."""
+    weights, epsilon, slope = degenerate(708)
+    x = inputs_of(708)
+    for options in OPTIONS:
+        verdicts = certify(oracles.network(weights, slope), x, epsilon, **options)
+        assert verdicts.status[0] == "UNKNOWN" and verdicts.radius[0] == 0
+        assert not oracles.contradictions(weights, x, epsilon, "l2", verdicts, slope).any()
+
+
 @pytest.mark.slow
 def test_no_verdict_of_a_thousand_degenerate_networks_contradicts_a_dense_grid():
     assert wrong_verdicts(range(30, 1030))[0] == 0
