@@ -1,5 +1,6 @@
 """Checks of scores, memberships, labels and probabilities."""
 
+import math
 import numbers
 
 import numpy as np
@@ -7,14 +8,12 @@ import numpy as np
 
 def check_scores(scores, is_member, needs_both=True):
     """`(n,)` float64 scores and bools; larger scores mean *member*."""
-    scores, is_member = np.asarray(scores, "float64"), np.asarray(is_member)
+    scores, is_member = as_scores(scores), np.asarray(is_member)
     if scores.ndim != 1 or is_member.shape != scores.shape or not scores.size:
         raise ValueError(
             "`scores` and `is_member` must both be of shape (n,). Received: shapes "
             f"{scores.shape} and {is_member.shape}"
         )
-    if np.isnan(scores).any():
-        raise ValueError(f"`scores` must be numbers. Received: {np.isnan(scores).sum()} NaN")
     if not np.isin(is_member, (0, 1)).all():
         raise ValueError("`is_member` must be bools, True for a member. Received: other values")
     is_member = is_member.astype(bool)
@@ -24,6 +23,65 @@ def check_scores(scores, is_member, needs_both=True):
             f"{is_member.sum()} members of {len(is_member)}"
         )
     return scores, is_member
+
+
+def as_scores(scores, name="scores"):
+    """Real numbers as float64; infinite ones are ordered as all others, NaN is refused."""
+    values = np.asarray(scores)
+    if values.dtype.kind not in "biuf":
+        raise ValueError(f"`{name}` must be real numbers. Received: dtype {values.dtype}")
+    if np.isnan(values).any():
+        raise ValueError(f"`{name}` must be numbers. Received: {np.isnan(values).sum()} NaN")
+    return values.astype("float64")
+
+
+def check_counts(least, **arguments):
+    """Refuses what is no integer of at least `least`."""
+    for name, value in arguments.items():
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not whole or value < least:
+            raise ValueError(
+                f"`{name}` must be an integer of at least {least}. Received: {name}={value!r}"
+            )
+
+
+def check_numbers(least, **arguments):
+    """Refuses what is no finite real number of at least `least`."""
+    for name, value in arguments.items():
+        if not isinstance(value, numbers.Real) or not least <= value < math.inf:
+            raise ValueError(
+                f"`{name}` must be a number of at least {least}. Received: {name}={value!r}"
+            )
+
+
+def check_recipe(recipe):
+    """Refuses what cannot train models."""
+    if not hasattr(recipe, "train_many"):
+        raise ValueError(f"`recipe` must be a `TrainingRecipe`. Received: {recipe!r}")
+
+
+def check_rates(fpr):
+    """False positive rates as a tuple of numbers in (0, 1)."""
+    if isinstance(fpr, str) or np.ndim(fpr) != 1:
+        raise ValueError(
+            f"`fpr` must be a sequence of numbers in (0, 1), such as (0.01,). Received: fpr={fpr!r}"
+        )
+    for rate in fpr:
+        check_probability(fpr=rate)
+    return tuple(fpr)
+
+
+def check_examples(x, tensor):
+    """Examples as an array of the shape and kind that a model's symbolic input takes."""
+    x, shape = np.asarray(x), tuple(tensor.shape[1:])
+    fits = x.ndim == len(shape) + 1
+    fits = fits and all(a in (None, b) for a, b in zip(shape, x.shape[1:], strict=True))
+    if not fits or (x.dtype.kind not in "biuf" and tensor.dtype != "string"):
+        raise ValueError(
+            f"`x` must be numbers of shape {('n', *shape)}, as the model takes. Received: shape "
+            f"{x.shape}, dtype {x.dtype}"
+        )
+    return x
 
 
 def check_probability(**arguments):

@@ -41,7 +41,10 @@ def two_columns(logits):
     if logits.shape[-1] == 1:
         logits = np.concatenate([-logits / 2, logits / 2], axis=-1)
     if not np.isfinite(logits).all():
-        raise ValueError("The models must give finite logits. Received: infinite ones or NaN")
+        raise ValueError(
+            "The models must give finite logits. Received: infinite ones or NaN. Look for NaN in the "
+            "examples `x`, and in the weights of a training that diverged."
+        )
     return logits
 
 

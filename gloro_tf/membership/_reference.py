@@ -40,8 +40,8 @@ def compared(logits, others, y):
     logits = two_columns(logits)
     if logits.shape != others.shape[1:]:
         raise ValueError(
-            "References must have the outputs of the target. Received: shapes "
-            f"{others.shape[1:]} and {logits.shape}"
+            "`references` must have the outputs of the target. Received: shapes "
+            f"{others.shape[1:]} and {logits.shape}. Train them with the target's recipe."
         )
     return logits, others, check_labels(y, logits.shape[-1], len(logits))
 
@@ -71,6 +71,16 @@ def unseen(logits, others, y, inside):
             f"{len(y)} examples, all seen by all"
         )
     return logits[kept], others[:, kept], y[kept], inside[:, kept]
+
+
+def check_population(population):
+    """`(x, y)` of at least one example."""
+    if not isinstance(population, tuple | list) or len(population) != 2 or not len(population[1]):
+        raise ValueError(
+            "`population` must be a pair `(x, y)` of examples and labels, at least one. Received: "
+            f"{type(population).__name__}"
+        )
+    return population
 
 
 def check_inside(inside, values):

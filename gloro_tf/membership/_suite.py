@@ -58,7 +58,8 @@ class Suite:
             "bayes-wb, matched": self._matched(model).score(x, y),
         }
         for name, slice in self.slices.items():
-            found[f"bayes-wb, {name}"] = self._above(slice, model, *population).score(x, y)
+            attack = self._above(slice, model, *population, self.seed)
+            found[f"bayes-wb, {name}"] = attack.score(x, y)
         if self.rounds:
             self.general = self._general(model)
             found["general-wb"] = self.general.score(x, y)
@@ -93,9 +94,9 @@ class Suite:
             found[name] = Calibrator(precision, confidence, prior).fit(scores, inside)
         return found
 
-    def _above(self, slice, model, x, y):
+    def _above(self, slice, model, x, y, seed):
         """The attack at a slice of a model, with proxies of what lies above it."""
-        options = {"slice": slice, "frozen_from": model, "seed": self.seed}
+        options = {"slice": slice, "frozen_from": model, "seed": seed}
         proxies = fit_proxies(self.recipe, x, y, self.proxies, self.size, **options)
         return BayesWB(model, proxies)
 
@@ -134,13 +135,15 @@ class Suite:
         (x, y), found = self.pool, []
         for i in range(min(SHADOWS_AT_A_SLICE, len(self.apart))):
             own, rest = self.camps == i % 2, self.camps != i % 2
-            attack = self._above(slice, self.apart[i], x[rest], y[rest])
+            # Another seed than the references': a proxy must not begin where its shadow began.
+            seed = int(np.random.default_rng([self.seed, 5, i]).integers(2**31))
+            attack = self._above(slice, self.apart[i], x[rest], y[rest], seed)
             found.append((attack.score(x[own], y[own]), self.apart.masks[i, own]))
         return found
 
     def _online_scores(self):
         """Each online reference as a target of the others but its complement."""
-        if len(self.online) < 4:
+        if len(self.online) < 6:  # Else the other pairs have no deviation.
             return []
         x, y = self.judged
         odds, masks = log_odds(self.online.predict(x), y), self.online.masks
@@ -174,10 +177,12 @@ def _halves(k, members, candidates, seed):
 def _offline(own, others, y, strangers):
     """The scores of a shadow under the attacks whose references saw none of the examples."""
     matching = matched(*strangers, form="logodds")
-    return {
+    found = {}
+    if len(others) > 1:  # One has no deviation to divide by.
+        found["LiRA, offline"] = lira_scores(log_odds(own, y), log_odds(others, y))
+    return found | {
         "loss threshold": loss_scores(own, y),
         "RMIA, offline": rmia_scores(log_ratios(own, others, y), log_ratios(*strangers)),
-        "LiRA, offline": lira_scores(log_odds(own, y), log_odds(others, y)),
         "bayes-wb": bayes_scores(own, others, y),
         "bayes-wb, matched": bayes_scores(own, others, y, None, "logodds", matching),
     }

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import pathlib
+import tempfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
-from gloro_tf.membership._checks import check_labels, check_probability
-from gloro_tf.membership._logits import logits_model
+from gloro_tf.membership._checks import (
+    check_counts,
+    check_labels,
+    check_probability,
+    check_rates,
+    check_recipe,
+)
+from gloro_tf.membership._logits import logits_model, two_columns
 from gloro_tf.membership._suite import Suite
 from gloro_tf.membership.evaluate import evaluate
 from gloro_tf.membership.report import AuditReport
 from gloro_tf.membership.slices import Cut
+from gloro_tf.membership.split import MembershipSplit
 from gloro_tf.types import ArrayLike, PathLike
 
 if TYPE_CHECKING:
     from gloro_tf.membership.recipe import TrainingRecipe
-    from gloro_tf.membership.split import MembershipSplit
 
 
 def audit(
@@ -51,9 +59,10 @@ def audit(
         model: the Keras classifier to audit.
         recipe: `TrainingRecipe`, how it was trained.
         data: `(x, y, split)` with a `MembershipSplit`: it was trained on exactly the members.
-        proxies, shadows: int. Reference models without and with the candidates; at least 2, and an
-            even number. Half of the proxies see only one half of the attacker's part, half the other,
-            so that each can stand for the target in calibration.
+        proxies, shadows: int. Reference models without and with the candidates; at least 2, of
+            shadows an even number. LiRA is calibrated with 4 proxies or more offline, with 6
+            shadows or more online. Half of the proxies see only one half of the attacker's part,
+            half the other, so that each can stand for the target in calibration.
         slices: names or positions of the model's layers, for more white-box attacks. Each trains five
             sets of proxies: the model's, and, to calibrate, those of four references.
         rounds: int. Shadow targets for `GeneralWB`; 0 leaves it out.
@@ -70,7 +79,8 @@ def audit(
         `AuditReport`.
 
     Raises:
-        ValueError: naming the argument.
+        ValueError: naming the argument, before anything is trained.
+        OSError: likewise, for a `path` that cannot be written.
 
     Example:
 
@@ -83,12 +93,14 @@ def audit(
     """
     check_probability(precision=precision, confidence=confidence, prior=prior)
     x, y, split = _checked(model, recipe, data)
-    positions = {slice: Cut(model, slice).layer for slice in slices if slice is not None}
-    _check_counts(
-        proxies=(proxies, 2), shadows=(shadows, 2), rounds=(rounds, 0), targets=(targets, 1)
-    )
+    positions, fpr = _positions(model, slices), check_rates(fpr)
+    check_counts(2, proxies=proxies, shadows=shadows)
+    check_counts(0, rounds=rounds, seed=seed)
+    check_counts(1, targets=targets)
+    if shadows % 2:
+        raise ValueError(f"`shadows` must be an even integer. Received: shadows={shadows!r}")
     if path is not None:
-        pathlib.Path(path).mkdir(parents=True, exist_ok=True)  # Rather now than after trainings.
+        _check_folder(path)  # Rather now than after trainings.
     options = proxies, shadows, rounds, positions, seed
     suite = Suite(recipe, x, y, split, *options)
     wanted, judge, others = (precision, confidence, prior), {"prior": prior, "fpr": fpr}, []
@@ -159,23 +171,47 @@ def _notes(suite, calibrators, found):
     return tuple(notes)
 
 
-def _check_counts(**counts):
-    for name, (value, least) in counts.items():
-        odd = name == "shadows" and isinstance(value, int) and value % 2
-        if not isinstance(value, int) or value < least or odd:
-            kind = "an even integer" if name == "shadows" else "an integer"
-            raise ValueError(
-                f"`{name}` must be {kind} of at least {least}. Received: {name}={value!r}"
-            )
+def _positions(model, slices):
+    """`{name: position}` of the layers besides the input."""
+    if isinstance(slices, str) or not isinstance(slices, Sequence):
+        raise ValueError(
+            f"`slices` must be a list of layers, by name or position. Received: slices={slices!r}"
+        )
+    return {str(slice): Cut(model, slice).layer for slice in slices if slice is not None}
+
+
+def _check_folder(path):
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(f"`path` must be a folder or None. Received: path={path!r}")
+    folder = pathlib.Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        for name in ("audit.txt", "roc.png", "precision.png"):
+            if (folder / name).is_dir() or not os.access(folder, os.W_OK):
+                raise PermissionError(f"{name} cannot be replaced")
+    except OSError as error:
+        raise OSError(
+            f"`path` must be a folder that can be written. Received: path='{path}' ({error}). Pass "
+            "another one, or None to save nothing."
+        ) from error
 
 
 def _checked(model, recipe, data):
+    check_recipe(recipe)
+    triple = isinstance(data, tuple | list) and len(data) == 3
+    if not triple or not isinstance(data[2], MembershipSplit):
+        raise ValueError(
+            "`data` must be `(x, y, split)` with a `MembershipSplit`. Received: "
+            f"{[type(part).__name__ for part in data] if triple else type(data).__name__}"
+        )
     x, y, split = data
     x, y = np.asarray(x), np.asarray(y)
-    if not len(x) == len(y) == split.n:
+    if not np.ndim(x) or not np.ndim(y) or not len(x) == len(y) == split.n:
         raise ValueError(
             f"`data` must hold as many examples as its split divides, {split.n}. Received: "
-            f"{len(x)} and {len(y)}"
+            f"shapes {x.shape} and {y.shape}"
         )
     if len(split.attacker) < 4:
         raise ValueError(
@@ -188,4 +224,6 @@ def _checked(model, recipe, data):
             "`recipe` must build models of the shapes of `model`. Received: inputs and outputs "
             f"{shapes[1]} and {shapes[0]}"
         )
-    return x, check_labels(y, max(2, shapes[0][1][-1]), len(x)), split
+    y = check_labels(y, max(2, shapes[0][1][-1]), len(x))
+    two_columns(Cut(model).logits(x))  # Refuses examples that do not fit, and weights of NaN.
+    return x, y, split

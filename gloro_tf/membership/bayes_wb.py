@@ -10,7 +10,7 @@ from gloro_tf.membership._checks import check_labels
 from gloro_tf.membership._logistic import sigmoid
 from gloro_tf.membership._logits import centred, log_odds, log_softmax, of_class
 from gloro_tf.membership._matching import fit_matching, unmatched
-from gloro_tf.membership._reference import compared, outside_mean, unseen
+from gloro_tf.membership._reference import check_population, compared, outside_mean, unseen
 from gloro_tf.membership.evidence import Difference, Evidence, find_evidence
 from gloro_tf.membership.references import as_references
 from gloro_tf.membership.slices import Cut
@@ -92,8 +92,7 @@ class BayesWB:
             )
         self._matching = None
         if population is not None:
-            x, y = population
-            logits, others, y = self._both(x, y)
+            logits, others, y = self._both(*check_population(population))
             self._matching = matched(logits, others, y, population_inside, score)
         elif population_inside is not None:
             raise ValueError("`population_inside` must come with a `population`. Received: None")
@@ -139,6 +138,9 @@ class BayesWB:
 
         Returns:
             `Evidence`, whose terms and bias add up to the score.
+
+        Raises:
+            ValueError: for another `doi`, an `n` below 1, or a `baseline` that does not fit.
         """
         features = self.cut.features(x)
         difference = Difference(self.cut.top, self.proxies.models, self.form)

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 
 from gloro_tf.membership._binomial import at_least, clopper_pearson
-from gloro_tf.membership._checks import check_probability, check_scores
+from gloro_tf.membership._checks import as_scores, check_counts, check_probability, check_scores
 from gloro_tf.types import Array, ArrayLike
 
 
@@ -64,8 +64,7 @@ class Calibrator:
         min_count: int = 20,
     ) -> None:
         check_probability(precision=precision, confidence=confidence, prior=prior)
-        if not isinstance(min_count, int) or min_count < 1:
-            raise ValueError(f"`min_count` must be an integer above 0. Received: {min_count!r}")
+        check_counts(1, min_count=min_count)
         self.precision, self.confidence = precision, confidence
         self.prior, self.min_count = prior, min_count
 
@@ -104,7 +103,13 @@ class Calibrator:
 
     @property
     def bound(self) -> float:
-        """The lower bound on the precision at the threshold; NaN where it abstains."""
+        """The lower bound on the precision at the threshold; NaN where it abstains.
+
+        Raises:
+            ValueError: before `fit`.
+        """
+        if not hasattr(self, "threshold"):
+            raise ValueError("`bound` must come after `fit`. Received: a calibrator not fitted")
         hits, called, odds = self._decision
         if self.abstains:
             return np.nan
@@ -122,9 +127,7 @@ class Calibrator:
         """
         if not hasattr(self, "threshold"):
             raise ValueError("`predict` must come after `fit`. Received: a calibrator not fitted")
-        scores = np.asarray(scores, "float64")
-        if np.isnan(scores).any():
-            raise ValueError(f"`scores` must be numbers. Received: {np.isnan(scores).sum()} NaN")
+        scores = as_scores(scores)
         return (scores >= self.threshold) & (not self.abstains)
 
     def _needed(self, called, hits, request):

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from gloro_tf.membership._checks import check_probability, check_scores
+from gloro_tf.membership._checks import as_scores, check_probability, check_scores
 from gloro_tf.membership.calibrator import counts_above
 from gloro_tf.types import Array, ArrayLike
 
@@ -68,6 +68,7 @@ def advantage(scores: ArrayLike, is_member: ArrayLike, threshold: float | None =
         fpr, tpr, _ = roc(scores, is_member)
         return float((tpr - fpr).max())
     scores, is_member = check_scores(scores, is_member)
+    threshold = as_scores(threshold, "threshold")[()]
     called = (scores >= threshold) & (threshold < math.inf)
     return float(called[is_member].mean() - called[~is_member].mean())
 
@@ -121,6 +122,7 @@ def top_precision(scores: ArrayLike, is_member: ArrayLike, share: float = 0.05) 
         is_member: `(n,)` bools.
         share: float in (0, 1). Defaults to 0.05.
     """
+    check_probability(share=share)
     scores, is_member = check_scores(scores, is_member)
     count = max(1, round(share * len(scores)))
     edge = np.sort(scores)[-count]

@@ -11,7 +11,7 @@ import numpy as np
 
 from gloro_tf.membership import curves
 from gloro_tf.membership._binomial import clopper_pearson, incomplete_beta
-from gloro_tf.membership._checks import check_probability, check_scores
+from gloro_tf.membership._checks import as_scores, check_probability, check_rates, check_scores
 from gloro_tf.types import Array, ArrayLike
 
 if TYPE_CHECKING:
@@ -125,10 +125,15 @@ def evaluate(
         ValueError: naming the argument.
     """
     check_probability(prior=prior)
+    fpr = check_rates(fpr)
     scores, is_member = check_scores(scores, is_member)
     area, error = curves.auc(scores, is_member)
     if calibrator is not None and threshold is not None:
         raise ValueError("`threshold` must be left out with a `calibrator`. Received: both")
+    if calibrator is not None and not hasattr(calibrator, "threshold"):
+        raise ValueError(
+            f"`calibrator` must be a fitted `Calibrator`. Received: {calibrator!r}. Call its `fit`."
+        )
     requested = getattr(calibrator, "precision", None)
     threshold = getattr(calibrator, "threshold", threshold)
     fixed = None
@@ -157,8 +162,19 @@ def interval_over_targets(values: ArrayLike, confidence: float = 0.95) -> tuple[
     Args:
         values: `(targets,)` numbers.
         confidence: float in (0, 1). Defaults to 0.95.
+
+    Returns:
+        Two floats; the half width is infinite for a single target.
+
+    Raises:
+        ValueError: for no values, or a `confidence` out of range.
     """
+    check_probability(confidence=confidence)
     values = np.asarray(values, "float64")
+    if values.ndim != 1 or not values.size:
+        raise ValueError(
+            f"`values` must be one number for each target, (targets,). Received: shape {values.shape}"
+        )
     if len(values) < 2:
         return float(values.mean()), math.inf
     error = values.std(ddof=1) / math.sqrt(len(values))
@@ -168,12 +184,12 @@ def interval_over_targets(values: ArrayLike, confidence: float = 0.95) -> tuple[
 def _tpr(scores, is_member, rate):
     try:
         return curves.tpr_at_fpr(scores, is_member, rate)
-    except ValueError:
-        check_probability(fpr=rate)
+    except ValueError:  # Too few non-members.
         return None
 
 
 def _at(scores, is_member, threshold, prior, requested):
+    threshold = as_scores(threshold, "threshold")[()]
     called = (scores >= threshold) & (threshold < math.inf)
     hits, wrong = int(called[is_member].sum()), int(called[~is_member].sum())
     inside, outside = int(is_member.sum()), int((~is_member).sum())

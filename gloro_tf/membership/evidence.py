@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 from keras import ops
 
+from gloro_tf.membership._checks import check_counts
 from gloro_tf.ops import gradient_function, input_dtype
 from gloro_tf.types import Array
 
@@ -37,6 +38,7 @@ class Evidence:
 
     def top(self, k: int = 5) -> Array:
         """The positions of the `k` features with the largest terms, `(n, k)`, in flat order."""
+        check_counts(1, k=k)
         flat = self.terms.reshape(len(self.terms), -1)
         return np.argsort(-flat, axis=1)[:, :k]
 
@@ -99,8 +101,8 @@ def find_evidence(
     """`Evidence` of a function of features, from its gradients; see `BayesWB.evidence`."""
     if doi not in DOIS:
         raise ValueError(f"`doi` must be one of {DOIS}. Received: doi={doi!r}")
-    if not isinstance(n, int) or n < 1:
-        raise ValueError(f"`n` must be an integer of at least 1. Received: n={n!r}")
+    check_counts(1, n=n)
+    baseline = _baseline(baseline, features.shape[1:])
     if not len(features):
         return Evidence(np.zeros(features.shape), np.zeros(0), np.zeros(0))
     if matching is not None:
@@ -116,6 +118,18 @@ def find_evidence(
     if matching is not None:
         bias = bias - matching.offsets[y]
     return Evidence(terms, bias, gap)
+
+
+def _baseline(baseline, shape):
+    """Finite numbers that broadcast to the features' shape."""
+    values = np.asarray(baseline)
+    fits = values.dtype.kind in "biuf" and np.isfinite(values).all()
+    if not fits or values.shape not in ((), shape):
+        raise ValueError(
+            f"`baseline` must be a finite number or an array of shape {shape}. Received: shape "
+            f"{values.shape}, dtype {values.dtype}"
+        )
+    return values.astype("float32")
 
 
 def influences(function, z, rows, origin, doi="point", n=50):

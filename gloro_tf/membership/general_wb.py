@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import keras
 import numpy as np
 
-from gloro_tf.membership._checks import check_labels
+from gloro_tf.membership._checks import check_counts, check_labels, check_recipe
 from gloro_tf.membership._displacement import DISPLACEMENTS
 from gloro_tf.membership._logistic import decide, fit_logistic
+from gloro_tf.membership._logits import logits_model
 from gloro_tf.membership.evidence import Difference, influences, of_class
 from gloro_tf.membership.references import fit_proxies
 from gloro_tf.membership.slices import Cut
@@ -71,11 +72,10 @@ class GeneralWB:
                 f"`displacement` must be one of {tuple(DISPLACEMENTS)}. Received: "
                 f"displacement={displacement!r}"
             )
-        if not isinstance(rounds, int) or rounds < 0 or not isinstance(proxies, int) or proxies < 1:
-            raise ValueError(
-                "`rounds` must be an integer of at least 0 and `proxies` of at least 1. Received: "
-                f"rounds={rounds!r}, proxies={proxies!r}"
-            )
+        check_counts(0, rounds=rounds, seed=seed)
+        check_counts(1, proxies=proxies)
+        if isinstance(slices, str) or not isinstance(slices, Sequence):
+            raise ValueError(f"`slices` must be a list of layers. Received: slices={slices!r}")
         self.target, self.rounds, self.proxies, self.seed = target, rounds, proxies, seed
         self.slices = [Cut(target, slice).layer for slice in slices]
         if not self.slices:
@@ -98,9 +98,18 @@ class GeneralWB:
             size: int. Examples of a model, as many as the target's; at most a third of all, which
                 is the default.
             verbose: int. 1 shows progress.
+
+        Raises:
+            ValueError: naming the argument, before anything is trained.
         """
-        x, y = np.asarray(x), np.asarray(y)
-        size = min(len(x) // 3, size or len(x))
+        check_recipe(recipe)
+        x, classes = np.asarray(x), logits_model(self.target).output_shape[-1]
+        y = check_labels(y, max(2, classes), len(x))
+        if len(x) < 3:
+            raise ValueError(f"`x` must hold at least 3 examples. Received: {len(x)}")
+        if size is not None:
+            check_counts(1, size=size)
+        size = min(len(x) // 3, len(x) if size is None else size)
         parts = [three_parts(len(x), size, [self.seed, r, 3]) for r in range(self.rounds)]
         shadows = []
         if parts:
@@ -144,7 +153,12 @@ class GeneralWB:
         Returns:
             A list of `(scores, is_member)`, float64 and bools, one for each round; empty with
             fewer than 2 rounds.
+
+        Raises:
+            ValueError: before `fit`.
         """
+        if not hasattr(self, "_found"):
+            raise ValueError("`held_out` must come after `fit`. Received: an attack not fitted")
         rounds = range(len(self._found)) if len(self._found) > 1 else ()
         parts = []
         for number in rounds:

@@ -20,7 +20,8 @@ class LiRA(Reference):
 
     The confidence is `log(p / (1 - p))` of the true class, near normal over models. Offline, the
     score is its distance from the mean of the models without the example, in deviations; online, it
-    is `log N(in) - log N(out)`, with normal densities of the models with and without it.
+    is `log N(in) - log N(out)`, with normal densities of the models with and without it. A
+    deviation takes two models at least; where there is only one, it counts as 1.
 
     Args:
         target: a Keras classifier.
@@ -58,6 +59,9 @@ class LiRA(Reference):
             x, y: examples.
             inside: `(k, n)` bools: which reference saw which of these examples. Online it is
                 needed; offline it defaults to none.
+
+        Raises:
+            ValueError: for examples or labels that do not fit, or online without `inside`.
         """
         logits, others, y = self._both(x, y)
         options = self.online, self.pooled, self.center
@@ -88,11 +92,14 @@ def _normal(values, chosen, pooled, center):
     middle = np.full(values.shape[1], np.nan)
     middle[some] = average(kept[:, some], axis=0)
     middle[~some] = middle[some].mean()
+    several = chosen.sum(axis=0) > 1
+    if not several.any():
+        return middle, np.ones(values.shape[1])
     if pooled:
         return middle, np.nanstd(kept - middle) + TINY
     spread = np.full(values.shape[1], np.nan)
-    spread[some] = np.nanstd(kept[:, some], axis=0)
-    spread[~some] = spread[some].mean()
+    spread[several] = np.nanstd(kept[:, several], axis=0)
+    spread[~several] = spread[several].mean()
     return middle, spread + TINY
 
 

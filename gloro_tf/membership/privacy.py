@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from gloro_tf.membership._checks import check_probability
+from gloro_tf.membership._checks import as_scores, check_counts, check_numbers, check_probability
 from gloro_tf.types import ArrayLike
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def advantage_bound(epsilon: ArrayLike, delta: ArrayLike = 0.0) -> Any:
         [Humphries et al., Investigating Membership Inference Attacks under Data Dependencies](
         https://arxiv.org/abs/2010.12112), theorem 3.
     """
-    epsilon, delta = np.asarray(epsilon, "float64"), np.asarray(delta, "float64")
+    epsilon, delta = as_scores(epsilon, "epsilon"), as_scores(delta, "delta")
     if (epsilon < 0).any() or (delta < 0).any():
         raise ValueError(
             f"`epsilon` and `delta` must be at least 0. Received: {epsilon} and {delta}"
@@ -92,6 +92,7 @@ def guarantee(
     """
     if recipe.private is None:
         raise ValueError("`recipe` must train with `private=PrivateSGD(...)`. Received: None")
+    check_counts(1, examples=examples)
     delta = 0.1 / examples if delta is None else delta
     size = min(recipe.batch_size, examples)
     steps = recipe.epochs * -(-examples // size)
@@ -116,8 +117,13 @@ def account(
 
     Returns:
         `Guarantee`.
+
+    Raises:
+        ImportError: without `dp-accounting`.
+        ValueError: naming the argument.
     """
-    if noise_multiplier <= 0:
+    _check(noise_multiplier, sampling, steps, delta, neighbours)
+    if noise_multiplier == 0:
         return Guarantee(math.inf, delta, 1.0, 1.0)
     accountant = _compose(noise_multiplier, sampling, steps, delta, neighbours)
     epsilon = float(accountant.get_epsilon(delta))
@@ -144,8 +150,10 @@ def noise_for(
     Raises:
         ValueError: for an `epsilon` that no noise reaches.
     """
-    if not epsilon > 0:
-        raise ValueError(f"`epsilon` must be above 0. Received: epsilon={epsilon}")
+    check_numbers(0, epsilon=epsilon)
+    if epsilon == 0:
+        raise ValueError(f"`epsilon` must be a number above 0. Received: epsilon={epsilon!r}")
+    _check(1.0, sampling, steps, delta, neighbours)
 
     def enough(noise):
         accountant = _compose(noise, sampling, steps, delta, neighbours)
@@ -162,14 +170,19 @@ def noise_for(
     return high
 
 
-def _compose(noise_multiplier, sampling, steps, delta, neighbours):
+def _check(noise_multiplier, sampling, steps, delta, neighbours):
+    check_numbers(0, noise_multiplier=noise_multiplier, sampling=sampling)
+    check_counts(1, steps=steps)
     check_probability(delta=delta)
     if neighbours not in RELATIONS:
         raise ValueError(
             f"`neighbours` must be one of {tuple(RELATIONS)}. Received: neighbours={neighbours!r}"
         )
     if not 0 < sampling <= 1:
-        raise ValueError(f"`sampling` must lie in (0, 1]. Received: sampling={sampling}")
+        raise ValueError(f"`sampling` must lie in (0, 1]. Received: sampling={sampling!r}")
+
+
+def _compose(noise_multiplier, sampling, steps, delta, neighbours):
     try:
         import dp_accounting
         from dp_accounting.pld import PLDAccountant

@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from gloro_tf.membership._logits import logits_model
 from gloro_tf.membership._one_by_one import OneByOne
 from gloro_tf.training import fit_many
+from gloro_tf.training._many_checks import check_members
 from gloro_tf.types import Array, Builder
 
 
@@ -29,7 +31,8 @@ class TrainingRecipe:
         epochs, batch_size, optimizer, loss, jit_compile: as in `fit_many`.
         private: a `gloro_tf.training.PrivateSGD`, to train with differential privacy.
         fit: optional callable `(model, x, y)` that compiles and trains one model; then the options
-            above are not used.
+            above are not used. For proxies at a slice it is given what lies above: a plain Keras
+            model of logits, also of a certified model.
 
     Example:
 
@@ -49,6 +52,9 @@ class TrainingRecipe:
     fit: Callable | None = None
 
     def __post_init__(self):
+        for name, value in {"build": self.build, "fit": self.fit}.items():
+            if not callable(value) and (name == "build" or value is not None):
+                raise ValueError(f"`{name}` must be callable. Received: {name}={value!r}")
         if self.fit is not None and self.private is not None:
             raise ValueError(
                 "`private` must be None with a `fit` of one's own, which would not use it. "
@@ -91,18 +97,22 @@ class TrainingRecipe:
             `gloro_tf.training.ManyModels`, or a list of models that answers to the same.
 
         Raises:
-            ValueError: without `masks` and `seeds`, which say how many.
+            ValueError: without `masks` and `seeds`, which say how many, or where they do not fit.
         """
         build = build or self.build
+        x, y = np.asarray(x), np.asarray(y)
         if self.fit is None:
-            _check_logits(build)
+            _check_logits(build, self.loss)
             names = "epochs", "batch_size", "optimizer", "loss", "jit_compile", "private"
             options = {name: getattr(self, name) for name in names}
             return fit_many(build, x, y, masks=masks, seeds=seeds, verbose=verbose, **options)
-        if seeds is None:
-            if masks is None:
-                raise ValueError("One of `masks` and `seeds` must be given. Received: neither.")
-            seeds = range(len(masks))
+        if len(x) != len(y):
+            raise ValueError(
+                f"`x` and `y` must be of one length. Received: {len(x)} and {len(y)} examples"
+            )
+        seeds, masks = check_members(None, seeds, masks, len(x))
+        if masks is not None and not masks.any(axis=1).all():
+            raise ValueError("`masks` must give every model an example. Received: a row of none")
         bar = keras.utils.Progbar(len(seeds), unit_name="model", verbose=verbose)
         models = []
         for i, seed in enumerate(seeds):
@@ -114,9 +124,14 @@ class TrainingRecipe:
         return OneByOne(models)
 
 
-def _check_logits(build):
+def _check_logits(build, loss):
     """Refuses models of probabilities, which the loss here would take for logits."""
     model = build()
+    if isinstance(model, keras.Model) and loss is None and model.output_shape[-1] == 1:
+        raise ValueError(
+            "`loss` must be given for a model of one logit. Received: None. Pass "
+            "`keras.losses.BinaryCrossentropy(from_logits=True)`."
+        )
     if isinstance(model, keras.Model) and logits_model(model) is not model:
         raise ValueError(
             "`build` must return a model of logits. Received: one that ends in a softmax or sigmoid, "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from gloro_tf.membership._checks import check_counts, check_recipe
 from gloro_tf.membership._logits import two_columns
 from gloro_tf.membership._one_by_one import OneByOne
 from gloro_tf.membership.slices import Cut
@@ -27,7 +28,7 @@ class References:
         cut: the `Cut` of the target whose lower layers they share; by default they have their own.
 
     Raises:
-        ValueError: for `masks` without a row for each model.
+        ValueError: for no models, or `masks` that are not bools with a row for each.
 
     Attributes:
         masks: as above, or None.
@@ -37,14 +38,16 @@ class References:
     def __init__(self, models: Any, masks: ArrayLike | None = None, cut: Cut | None = None) -> None:
         if isinstance(models, keras.Model):
             models = [models]
-        self.models = models if hasattr(models, "predict") else OneByOne(models)
-        self.cut = cut
-        self.masks = None if masks is None else np.asarray(masks, bool)
-        if self.masks is not None and len(self.masks) != len(self.models):
+        if not hasattr(models, "predict") and not isinstance(models, list | tuple):
             raise ValueError(
-                f"`masks` must have one row for each model. Received: {len(self.masks)} rows for "
-                f"{len(self.models)} models"
+                "`models` must be a list of Keras models, or what a recipe's `train_many` returns. "
+                f"Received: {type(models).__name__}"
             )
+        self.models = models if hasattr(models, "predict") else OneByOne(models)
+        if not len(self.models):
+            raise ValueError("`models` must hold at least one model. Received: none")
+        self.cut = cut
+        self.masks = None if masks is None else _checked_masks(masks, len(self.models))
 
     @property
     def slice(self) -> int | None:
@@ -111,6 +114,12 @@ def fit_proxies(
         [Leino and Fredrikson, Stolen Memories](https://arxiv.org/abs/1906.11798).
     """
     x, y = np.asarray(x), np.asarray(y)
+    check_recipe(recipe)
+    check_counts(0, seed=seed)
+    if frozen_from is not None and slice is None:
+        raise ValueError(
+            "`slice` must name the layer up to which the proxies keep `frozen_from`. Received: None"
+        )
     if masks is None:
         masks = random_masks(k, len(x), len(x) if size is None else size, seed)
     masks = np.asarray(masks)
@@ -130,6 +139,16 @@ def fit_proxies(
 
     models = recipe.train_many(cut.features(x), y, build=build, **given)
     return References(models, masks, cut)
+
+
+def _checked_masks(masks, models):
+    masks = np.asarray(masks)
+    if masks.ndim != 2 or len(masks) != models or masks.dtype != bool:
+        raise ValueError(
+            f"`masks` must be bools with one row for each model, {models}. Received: shape "
+            f"{masks.shape}, dtype {masks.dtype}"
+        )
+    return masks
 
 
 def as_references(models):

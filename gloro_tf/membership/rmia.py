@@ -7,9 +7,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from gloro_tf.membership._checks import check_labels
+from gloro_tf.membership._checks import check_labels, check_numbers
 from gloro_tf.membership._logits import log_softmax, of_class
-from gloro_tf.membership._reference import Reference, check_inside, outside_mean, unseen
+from gloro_tf.membership._reference import (
+    Reference,
+    check_inside,
+    check_population,
+    outside_mean,
+    unseen,
+)
 from gloro_tf.types import Array, ArrayLike
 
 
@@ -48,12 +54,14 @@ class RMIA(Reference):
         online: bool = False,
     ) -> None:
         super().__init__(target, references)
-        if not gamma > 0 or not 0 <= a <= 1:
+        check_numbers(0, gamma=gamma, a=a)
+        if not gamma > 0 or not a <= 1:
             raise ValueError(
-                f"`gamma` must be above 0 and `a` in [0, 1]. Received: gamma={gamma}, a={a}"
+                "`gamma` must be a number above 0 and `a` in [0, 1]. Received: "
+                f"gamma={gamma!r}, a={a!r}"
             )
         self.gamma, self.a, self.online = gamma, a, online
-        logits, others, y = self._both(*population)
+        logits, others, y = self._both(*check_population(population))
         logits, others, y, inside = unseen(logits, others, y, population_inside)
         self._population = log_ratios(logits, others, y, inside, a)
 

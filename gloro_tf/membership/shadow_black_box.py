@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Self
 import keras
 import numpy as np
 
-from gloro_tf.membership._checks import check_labels
+from gloro_tf.membership._checks import check_labels, check_numbers
 from gloro_tf.membership._logistic import decide, fit_logistic
 from gloro_tf.membership._logits import log_softmax, two_columns
+from gloro_tf.membership.references import as_references
 from gloro_tf.membership.slices import Cut
 from gloro_tf.types import Array, ArrayLike
 
@@ -35,6 +36,7 @@ class ShadowBlackBox:
     """
 
     def __init__(self, target: keras.Model, l2: float = 1.0) -> None:
+        check_numbers(0, l2=l2)
         self._cut, self.l2 = Cut(target), l2
 
     def fit(self, shadows: References, x: ArrayLike, y: ArrayLike) -> Self:
@@ -48,6 +50,7 @@ class ShadowBlackBox:
             ValueError: for `shadows` without masks over these examples.
         """
         x = np.asarray(x)
+        shadows = as_references(shadows)
         if shadows.masks is None or shadows.masks.shape != (len(shadows), len(x)):
             raise ValueError(
                 "`shadows` must have masks over the examples `x`. Received: "
@@ -94,7 +97,12 @@ class ShadowBlackBox:
 
         Returns:
             `(n,)` float64 log-odds.
+
+        Raises:
+            ValueError: before `fit`, or for labels that do not fit.
         """
+        if not hasattr(self, "_weights"):
+            raise ValueError("`score` must come after `fit`. Received: an attack not fitted")
         y = check_labels(y, logits.shape[-1], len(logits))
         features, scores = _vector(logits), np.empty(len(y))
         for label in np.unique(y):

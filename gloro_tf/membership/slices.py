@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from gloro_tf.membership._checks import check_examples
 from gloro_tf.membership._logits import logits_model
 
 
@@ -24,6 +25,13 @@ class Cut:
 
     def __init__(self, model, slice=None):
         model = logits_model(model)
+        inputs = getattr(model, "inputs", None) or [None]
+        if len(inputs) != 1:
+            raise ValueError(
+                f"`model` must have one input. Received: '{model.name}' with {len(inputs)}. Join them "
+                "in one array that the model takes apart."
+            )
+        self._input = inputs[0]
         self.layer, self.top, self._below = None, model, None
         if slice is None:
             return
@@ -40,7 +48,8 @@ class Cut:
 
     def features(self, x, batch_size=1024):
         """The features at the slice of the examples, `(n, ...)` NumPy."""
-        return np.asarray(x) if self._below is None else run(self._below, x, batch_size)
+        x = np.asarray(x) if self._input is None else check_examples(x, self._input)
+        return x if self._below is None else run(self._below, x, batch_size)
 
     def logits(self, x, batch_size=1024):
         """The logits of the examples, `(n, classes)` NumPy."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gloro_tf.membership._checks import check_counts
 from gloro_tf.types import Array, ArrayLike
 
 PARTS = ("members", "attacker", "nonmembers")
@@ -56,16 +57,23 @@ class MembershipSplit:
     ) -> None:
         if not isinstance(n, int | np.integer) or n < 3:
             raise ValueError(f"`n` must be an integer of at least 3. Received: n={n!r}")
+        check_counts(0, seed=seed)
         self.n = int(n)
         given: dict[str, Any] = {
             "members": members,
             "attacker": attacker,
             "nonmembers": nonmembers,
         }
-        fixed = {k: _positions(k, v, n) for k, v in given.items() if np.ndim(v)}
+        fixed = {
+            k: _positions(k, v, n)
+            for k, v in given.items()
+            if isinstance(v, Sequence | np.ndarray) and not isinstance(v, str)
+        }
         free = np.setdiff1d(np.arange(n), np.concatenate([np.empty(0, int), *fixed.values()]))
         free = np.random.default_rng(seed).permutation(free)
         count = len(fixed["members"]) if "members" in fixed else members
+        if members is None:
+            raise ValueError("`members` must say who the target was trained on. Received: None")
         if nonmembers is None:
             given["nonmembers"] = count
         for part in ("members", "nonmembers", "attacker"):
@@ -131,6 +139,8 @@ def random_masks(k: int, n: int, size: int, seed: int = 0) -> Array:
     Raises:
         ValueError: for a `size` out of range.
     """
+    check_counts(1, k=k, n=n)
+    check_counts(0, size=size, seed=seed)
     if not 1 <= size <= n:
         raise ValueError(f"`size` must lie between 1 and {n}. Received: size={size}")
     order = np.random.default_rng(seed).random((k, n)).argsort(axis=1)
@@ -153,6 +163,8 @@ def balanced_masks(k: int, n: int, seed: int = 0) -> Array:
     Raises:
         ValueError: for an odd `k`.
     """
+    check_counts(0, k=k, seed=seed)
+    check_counts(2, n=n)
     if k < 2 or k % 2:
         raise ValueError(f"`k` must be an even number of models. Received: k={k}")
     half = random_masks(k // 2, n, n // 2, seed)
@@ -182,6 +194,7 @@ def two_camps(k: int, n: int, size: int, seed: int = 0) -> tuple[Array, Array]:
     Raises:
         ValueError: for a `k` or `size` out of range.
     """
+    check_counts(0, k=k, n=n, size=size, seed=seed)
     if k < 2:
         raise ValueError(f"`k` must be at least 2 models, one for each half. Received: k={k}")
     if not 1 <= size < n // 2:
@@ -209,8 +222,9 @@ def three_parts(n: int, size: int, seed: int | Sequence[int] = 0) -> Array:
         bool array.
 
     Raises:
-        ValueError: for a `size` of more than a third.
+        ValueError: for a `size` below 1 or of more than a third.
     """
+    check_counts(1, n=n, size=size)
     if 3 * size > n:
         raise ValueError(f"`size` must be at most {n // 3}, a third of {n}. Received: size={size}")
     order = np.random.default_rng(seed).permutation(n)
@@ -222,7 +236,10 @@ def three_parts(n: int, size: int, seed: int | Sequence[int] = 0) -> Array:
 
 def _positions(part, values, n):
     """Integers or bools as unique positions."""
-    values = np.asarray(values)
+    try:
+        values = np.asarray(values)
+    except ValueError:  # Lists of several lengths.
+        values = np.asarray(values, object)
     if values.dtype == bool and values.shape == (n,):
         values = np.flatnonzero(values)
     whole = values.ndim == 1 and values.dtype.kind in "iu" and len(values)
@@ -240,7 +257,8 @@ def _positions(part, values, n):
 
 
 def _draw(part, size, free):
-    if not isinstance(size, int | np.integer) or not 1 <= size <= len(free):
+    whole = isinstance(size, int | np.integer) and not isinstance(size, bool)
+    if not whole or not 1 <= size <= len(free):
         raise ValueError(
             f"`{part}` must be between 1 and the {len(free)} examples that are left. Received: "
             f"{part}={size!r}. Ask for fewer, or pass more examples."

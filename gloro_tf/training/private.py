@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import numbers
 
 import numpy as np
 from keras import ops
@@ -36,10 +37,11 @@ class PrivateSGD:
     noise_multiplier: float = 1.0
 
     def __post_init__(self):
-        if not 0 < self.clip < math.inf or not 0 <= self.noise_multiplier < math.inf:
+        real = all(isinstance(v, numbers.Real) for v in (self.clip, self.noise_multiplier))
+        if not real or not 0 < self.clip < math.inf or not 0 <= self.noise_multiplier < math.inf:
             raise ValueError(
-                "`clip` must be above 0 and `noise_multiplier` at least 0. Received: "
-                f"clip={self.clip}, noise_multiplier={self.noise_multiplier}"
+                "`clip` must be a number above 0 and `noise_multiplier` one of at least 0. Received: "
+                f"clip={self.clip!r}, noise_multiplier={self.noise_multiplier!r}"
             )
 
 

@@ -5,14 +5,20 @@ import numpy as np
 import pytest
 from membership_data import blobs
 
-from gloro_tf.membership import Calibrator, LossThreshold, TrainingRecipe, two_camps
+from gloro_tf.membership import (
+    Calibrator,
+    LossThreshold,
+    TrainingRecipe,
+    fit_proxies,
+    two_camps,
+)
 from gloro_tf.membership._suite import Suite
 from gloro_tf.membership.bayes_wb import bayes_scores
 
 
 @pytest.fixture(scope="module")
 def suite(case):
-    suite = Suite(case.recipe, case.x, case.y, case.split, 6, 4, 0, {}, seed=3)
+    suite = Suite(case.recipe, case.x, case.y, case.split, 6, 6, 0, {}, seed=3)
     suite.names = {*suite.attacks(case.model), "general-wb"}
     suite.general = case.general
     return suite
@@ -50,6 +56,36 @@ def test_references_of_a_shadow_saw_none_of_its_candidates(suite, monkeypatch):
         # Nor are strangers members of the shadow, or seen by all that they are compared with.
         assert not masks[i, ~half].any()
         assert len(strangers[2]) == (~masks[references][:, ~half].all(axis=0)).sum()
+
+
+def test_shadows_at_a_slice_are_attacked_as_the_target_is(suite, monkeypatch):
+    """By proxies above their own layer that saw none of the candidates and begin elsewhere."""
+    seen = []
+
+    def noted(recipe, x, y, k, size, **options):
+        seen.append((x, size, options, fit_proxies(recipe, x, y, k, size, **options)))
+        return seen[-1][-1]
+
+    monkeypatch.setattr("gloro_tf.membership._suite.fit_proxies", noted)
+    parts = suite._sliced(0)
+    assert len(parts) == len(seen) == 4
+    seeds = [suite.apart.models.seeds]
+    for i, ((scores, inside), (x, size, options, proxies)) in enumerate(zip(parts, seen)):
+        half = suite.camps == i % 2
+        np.testing.assert_array_equal(x, suite.pool[0][~half])
+        np.testing.assert_array_equal(inside, suite.apart.masks[i, half])
+        assert len(scores) == half.sum() and size == suite.size and len(proxies) == suite.proxies
+        kept = options["frozen_from"].layers[0].get_weights()
+        np.testing.assert_array_equal(kept[0], suite.apart[i].layers[0].get_weights()[0])
+        seeds.append(proxies.models.seeds)
+    assert len(np.unique(np.concatenate(seeds))) == 6 * 5
+
+
+def test_lira_is_not_calibrated_without_a_deviation(case):
+    """Where a shadow has a single reference, or one with and one without each example."""
+    suite = Suite(case.recipe, case.x, case.y, case.split, 2, 4, 0, {}, seed=3)
+    names = set(suite._shadow_scores())
+    assert "bayes-wb" in names and not {"LiRA, offline", "LiRA, online"} & names
 
 
 def test_every_attack_of_an_audit_but_the_naive_one_is_calibrated(suite):
