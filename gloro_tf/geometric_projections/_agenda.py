@@ -158,6 +158,11 @@ class Agenda:
         """Forgets what waits for some inputs."""
         self.dropped[inputs] = True
 
+    def close(self):
+        """Removes the files."""
+        while self.files:
+            self.files.pop()[0].close()
+
     def nearest(self, inputs):
         """Smallest distance of what still waits for each of some inputs; infinite if nothing."""
         least = np.full(len(self.waiting), np.inf)

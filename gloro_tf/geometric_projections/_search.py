@@ -72,7 +72,7 @@ class Search:
 
     def run(self, report=lambda search: None):
         """Searches until all inputs are decided or a budget ends; Ctrl-C ends it early."""
-        with _deferred_interrupt() as self.interrupted:
+        with _deferred_interrupt() as self.interrupted, contextlib.closing(self.agenda):
             while not self._over():
                 self._admit()
                 rows, keys = self.agenda.take(self.batch)

@@ -6,6 +6,7 @@ import oracles
 import pytest
 
 from gloro_tf.geometric_projections import Network, certify
+from gloro_tf.geometric_projections._agenda import Agenda
 
 OPTIONS = [{"exact": False}, {"exact": True}, {"exact": True, "lower_bound": True}]
 
@@ -72,6 +73,26 @@ def test_too_many_units_in_doubt_certify_nothing():
 @pytest.mark.slow
 def test_no_verdict_of_a_thousand_degenerate_networks_contradicts_a_dense_grid():
     assert wrong_verdicts(range(30, 1030))[0] == 0
+
+
+@pytest.mark.parametrize("count", [20, pytest.param(1000, marks=pytest.mark.slow)])
+def test_no_budget_makes_a_verdict_or_radius_wrong(count, monkeypatch):
+    """Searches that end early, take few regions at once, or keep what waits in files."""
+    monkeypatch.setattr(Agenda, "LEAST", 8)
+    rng, statuses = np.random.default_rng(3), []
+    for seed in range(5000, 5000 + count):
+        weights, epsilon, slope = degenerate(seed)
+        x, norm = inputs_of(seed), str(rng.choice(["l2", "linf"]))
+        options = {
+            name: bool(rng.random() < 0.6) for name in ("exact", "lower_bound", "keep_going")
+        }
+        options["max_regions"] = int(rng.choice([1, 2, 5, 30]))
+        options["batch_size"], options["memory"] = int(rng.choice([1, 2, 64])), 1
+        network = oracles.network(weights, slope)
+        verdicts = certify(network, x, epsilon, norm=norm, **options)
+        assert not oracles.contradictions(weights, x, epsilon, norm, verdicts, slope).any(), seed
+        statuses += list(verdicts.status)
+    assert {"ROBUST", "NOT_ROBUST", "TIMED_OUT", "UNKNOWN"} == set(statuses)
 
 
 def convolutions(seed):
