@@ -87,7 +87,14 @@ class AuditReport:
         ]
         lines += _aligned(self.table())
         if self.others:
-            lines.append(f"Over {1 + len(self.others)} targets of this recipe, mean +- 95 %:")
+            runs = [next(iter(run.values())) for run in (self.evaluations, *self.others)]
+            gap, half = interval_over_targets([run.gap for run in runs])
+            lines.append(
+                f"Over {len(runs)} targets of this recipe, mean +- 95 %; accuracy "
+                f"{np.mean([run.train_accuracy for run in runs]):.4f} in training, "
+                f"{np.mean([run.test_accuracy for run in runs]):.4f} in test, gap {gap:.4f} +- "
+                f"{half:.4f}:"
+            )
             rows = [
                 ["attack", "AUC", "advantage", "top 5 %", f"achieved, for {self.precision:.0%}"]
             ]

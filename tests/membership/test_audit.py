@@ -106,6 +106,8 @@ def test_the_notes_say_what_spoils_an_audit():
 
 def test_what_many_targets_achieve(tmp_path):
     report = audit(targets=2, path=tmp_path)
+    gaps = [run["naive"].gap for run in (report.evaluations, *report.others)]
+    assert f"gap {np.mean(gaps):.4f} +- " in str(report) and len(gaps) == 2
     fixed = Calibrator(0.6, confidence=0.5, min_count=1)
     rng = np.random.default_rng(0)
     runs = []
