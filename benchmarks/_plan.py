@@ -27,7 +27,7 @@ PLAN = [
         "liresnet_step.py",
         "the same for a LiResNet",
         (),
-        ("--steps", "2", "--rounds", "2", "--model", "liresnet.4x32.2x256"),
+        ("--steps", "2", "--rounds", "2", "--model", "liresnet.2x16.1x64"),
     ),
     Entry(
         "relaxed_step.py",
@@ -170,6 +170,7 @@ PLAN = [
         "attack_the_zoo.py",
         "attacks inside certified radii",
         ("--data_dir", "{data_dir}"),
-        ("--data_dir", "{data_dir}", "--points", "64", "--steps", "5", "--again", "16"),
+        ("--data_dir", "{data_dir}", "--points", "64", "--steps", "5", "--again", "16")
+        + ("--names", "cholesky_mlp_5x256.mnist,convnet_2c2f.mnist,liresnet_4x32.cifar10"),
     ),
 ]
