@@ -3,16 +3,6 @@
 import numpy as np
 
 
-def at_least(name, value, least):
-    """Returns an integer of at least `least`, or raises `ValueError` naming the argument."""
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < least:
-        raise ValueError(
-            f"`{name}` must be an integer of at least {least}. Received: {name}={value!r}"
-        )
-    return int(value)
-
-
 def between(name, value, low, high):
     """Returns a float in `(low, high)` or equal to `low`, or raises `ValueError`."""
     if not (isinstance(value, (int, float, np.number)) and low <= value < high):

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gloro_tf.attacks._checks import at_least
 from gloro_tf.attacks._searches import best_of, keep_higher
 from gloro_tf.attacks.base import Attack, Task
 from gloro_tf.attacks.objectives import chosen_objective
+from gloro_tf.data.checks import at_least
 from gloro_tf.types import Array
 
 MOMENTUM = 0.75

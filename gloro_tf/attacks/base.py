@@ -9,9 +9,10 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from gloro_tf.attacks._checks import at_least, checked, checked_bounds, checked_radii
+from gloro_tf.attacks._checks import checked, checked_bounds, checked_radii
 from gloro_tf.attacks.objectives import margin
 from gloro_tf.attacks.target import Target
+from gloro_tf.data.checks import at_least
 from gloro_tf.models.certificate import full_precision
 from gloro_tf.ops import Ball
 from gloro_tf.types import Array, ArrayLike, Bounds, Norm

@@ -7,11 +7,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from gloro_tf.attacks._checks import at_least, checked
+from gloro_tf.attacks._checks import checked
 from gloro_tf.attacks._searches import rivals
 from gloro_tf.attacks.base import Attack, Attacked, Task
 from gloro_tf.attacks.objectives import targeted_margin
 from gloro_tf.attacks.target import Target
+from gloro_tf.data.checks import at_least
 from gloro_tf.models.certificate import full_precision
 from gloro_tf.types import Array, ArrayLike
 

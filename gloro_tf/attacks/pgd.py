@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from gloro_tf.attacks._checks import at_least, between
+from gloro_tf.attacks._checks import between
 from gloro_tf.attacks._searches import best_of, climb
 from gloro_tf.attacks.base import Attack, Task
 from gloro_tf.attacks.objectives import chosen_objective
+from gloro_tf.data.checks import at_least
 from gloro_tf.types import Array
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from gloro_tf.attacks._checks import at_least
 from gloro_tf.attacks._searches import keep_higher
 from gloro_tf.attacks.base import Attack, Task
+from gloro_tf.data.checks import at_least
 from gloro_tf.types import Array
 
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from gloro_tf.data.checks import at_least
 from gloro_tf.lipschitz import api, graph
 from gloro_tf.ops import gradient_function, input_dtype
 from gloro_tf.types import ArrayLike
@@ -96,8 +97,7 @@ def lipschitz(
             f"{type(net).__name__}. Audit the members of an ensemble one by one."
         )
     for name, value in (("steps", steps), ("pairs", pairs)):
-        if not isinstance(value, (int, np.integer)) or value < 1:
-            raise ValueError(f"`{name}` must be an integer of at least 1. Received: {value!r}")
+        at_least(name, value, 1)
     shape = tuple(net.input_shape[1:])
     rng = np.random.default_rng([seed, 11])
     x = rng.random((pairs, *shape)) if x is None else np.asarray(x)

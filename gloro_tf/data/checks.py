@@ -11,6 +11,16 @@ from gloro_tf.types import Array, ArrayLike
 _RENUMBER = "Renumber the labels from 0, or raise the number of classes."
 
 
+def at_least(name: str, value: int, least: int) -> int:
+    """Returns an integer of at least `least`, or raises `ValueError` naming the argument."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < least:
+        raise ValueError(
+            f"`{name}` must be an integer of at least {least}. Received: {name}={value!r}"
+        )
+    return int(value)
+
+
 def check_images(x: ArrayLike, name: str = "x", uint8_ok: bool = True) -> Array:
     """Refuses images that cannot be trained on; warns where `epsilon` would change its meaning.
 

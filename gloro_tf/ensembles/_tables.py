@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from gloro_tf.data.checks import at_least
+
 CHUNK = 2**16
 
 
@@ -64,11 +66,3 @@ def as_array(name, values, dtype=None):
         return np.asarray(values, dtype)
     except (TypeError, ValueError) as error:
         raise ValueError(f"`{name}` must be an array of numbers. Received: {error}") from None
-
-
-def at_least(name, value, least):
-    """Refuses what is no integer of at least `least`."""
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-        raise ValueError(
-            f"`{name}` must be an integer of at least {least}. Received: {name}={value!r}"
-        )

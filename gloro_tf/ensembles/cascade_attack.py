@@ -8,7 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from gloro_tf.ensembles._tables import as_array, at_least
+from gloro_tf.data.checks import at_least
+from gloro_tf.ensembles._tables import as_array
 from gloro_tf.ensembles.base import inputs_of
 from gloro_tf.ops import Ball, gradient_function
 from gloro_tf.types import Array, ArrayLike, Bounds, Norm

@@ -7,7 +7,8 @@ import math
 
 import numpy as np
 
-from gloro_tf.ensembles._tables import CHUNK, at_least, check_labels
+from gloro_tf.data.checks import at_least
+from gloro_tf.ensembles._tables import CHUNK, check_labels
 from gloro_tf.types import Array, ArrayLike
 
 ABSTAIN = -1

@@ -7,7 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from gloro_tf.ensembles._tables import as_array, at_least, check_labels, check_like
+from gloro_tf.data.checks import at_least
+from gloro_tf.ensembles._tables import as_array, check_labels, check_like
 from gloro_tf.ensembles.vote import vote
 from gloro_tf.types import Array, ArrayLike
 

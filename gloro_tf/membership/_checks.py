@@ -5,6 +5,8 @@ import numbers
 
 import numpy as np
 
+from gloro_tf.data.checks import at_least
+
 
 def check_scores(scores, is_member, needs_both=True):
     """`(n,)` float64 scores and bools; larger scores mean *member*."""
@@ -38,11 +40,7 @@ def as_scores(scores, name="scores"):
 def check_counts(least, **arguments):
     """Refuses what is no integer of at least `least`."""
     for name, value in arguments.items():
-        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-        if not whole or value < least:
-            raise ValueError(
-                f"`{name}` must be an integer of at least {least}. Received: {name}={value!r}"
-            )
+        at_least(name, value, least)
 
 
 def check_numbers(least, **arguments):

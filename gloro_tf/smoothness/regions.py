@@ -12,6 +12,7 @@ import math
 
 import numpy as np
 
+from gloro_tf.data.checks import at_least
 from gloro_tf.types import Array
 
 
@@ -38,7 +39,7 @@ def wedge_tightness(angle: float, pieces: int) -> tuple[float, float]:
         https://arxiv.org/abs/2301.08842); the statement and its proof are a reconstruction.
     """
     _check_angle(angle)
-    _check_count("pieces", pieces, 2)
+    at_least("pieces", pieces, 2)
     half = angle / (2 * (pieces - 1))
     return math.cos(half), math.sin(half) / half
 
@@ -49,7 +50,7 @@ def polygon_tightness(sides: int) -> float:
     Args:
         sides: int, at least 3.
     """
-    _check_count("sides", sides, 3)
+    at_least("sides", sides, 3)
     return wedge_tightness(2 * math.pi / sides, 2)[0]
 
 
@@ -68,7 +69,7 @@ class Wedge:
 
     def normals(self, pieces: int = 2) -> Array:
         """`pieces` unit normals at equal angles, the facets' own first and last, `(pieces, 2)`."""
-        _check_count("pieces", pieces, 2)
+        at_least("pieces", pieces, 2)
         turns = np.linspace(-self.angle / 2, self.angle / 2, pieces)
         return np.stack([np.cos(turns), np.sin(turns)], axis=1)
 
@@ -119,7 +120,7 @@ class Orthant:
     k: int
 
     def __post_init__(self):
-        _check_count("k", self.k, 1)
+        at_least("k", self.k, 1)
 
     def distance(self, x: Array) -> Array:
         """The signed distance to the boundary, `(n,)`; negative inside.
@@ -178,7 +179,7 @@ class Polygon:
     radius: float = 1.0
 
     def __post_init__(self):
-        _check_count("sides", self.sides, 3)
+        at_least("sides", self.sides, 3)
         _check_radius(self.radius)
 
     def normals(self) -> Array:
@@ -285,10 +286,3 @@ def _check_angle(angle):
 def _check_radius(radius):
     if not isinstance(radius, (int, float, np.number)) or not 0 < radius < math.inf:
         raise ValueError(f"`radius` must be positive. Received: radius={radius!r}")
-
-
-def _check_count(name, value, least):
-    if not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(
-            f"`{name}` must be an integer of at least {least}. Received: {name}={value!r}"
-        )

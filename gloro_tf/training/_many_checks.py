@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from gloro_tf.data.checks import at_least
+
 ELEMENTWISE = "SGD RMSprop Adam AdamW Adadelta Adagrad Adamax Nadam Ftrl Lion".split()
 
 
@@ -164,5 +166,4 @@ def check_members(n, seeds, masks, examples):
 def check_positive(**arguments):
     """Refuses numbers that are not integers of at least 1."""
     for name, value in arguments.items():
-        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"`{name}` must be an integer of at least 1. Received: {value!r}")
+        at_least(name, value, 1)
