@@ -195,7 +195,12 @@ def test_models_without_logits_are_refused():
 @pytest.mark.parametrize(
     "loss, one_hot",
     [("crossentropy", False), ("trades_ce", False), ("margin", False), ("emma", False)]
-    + [("crossentropy", True), ("trades_kl.1.5", True), ("emma", True)],
+    + [("crossentropy", True), ("trades_kl.1.5", True), ("emma", True)]
+    + [
+        pytest.param("trades_kl.1.5", False, marks=pytest.mark.slow),
+        pytest.param("trades_ce", True, marks=pytest.mark.slow),
+        pytest.param("margin", True, marks=pytest.mark.slow),
+    ],
 )
 def test_every_loss_trains(loss, one_hot):
     x, y = blobs()

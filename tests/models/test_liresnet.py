@@ -43,7 +43,15 @@ def test_stem_of_large_images():
     assert net.get_layer("stem").output.shape[1:] == (16, 16, 2)
 
 
-@pytest.mark.parametrize("variant, activation", [("chord", "minmax"), ("neurips", "householder")])
+@pytest.mark.parametrize(
+    "variant, activation",
+    [
+        ("chord", "minmax"),
+        ("neurips", "householder"),
+        pytest.param("chord", "householder", marks=pytest.mark.slow),
+        pytest.param("neurips", "minmax", marks=pytest.mark.slow),
+    ],
+)
 def test_bound_holds_and_saves(variant, activation, tmp_path):
     arguments = {**TINY, "dense_depth": 2 if variant == "chord" else None}
     net = LiResNet(2, 4, variant=variant, activation=activation, **arguments)

@@ -29,7 +29,11 @@ KINDS = {
 
 @pytest.mark.parametrize(
     "kind, loss",
-    [("rtk", "trades_kl.1.5"), ("rtk", "emma"), ("affinity", "crossentropy"), ("affinity", "emma")],
+    [("rtk", "trades_kl.1.5"), ("rtk", "emma"), ("affinity", "crossentropy"), ("affinity", "emma")]
+    + [
+        pytest.param("rtk", "crossentropy", marks=pytest.mark.slow),
+        pytest.param("affinity", "trades_kl.1.5", marks=pytest.mark.slow),
+    ],
 )
 def test_trains_freezes_and_saves(kind, loss, tmp_path):
     model, x = KINDS[kind](net()), images()
