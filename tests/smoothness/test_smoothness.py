@@ -134,6 +134,14 @@ def test_relu_networks_by_projections_and_smooth_ones_by_attack(digits):
         smoothness.tightness(top, x)
 
 
+def test_distances_that_are_not_settled_are_told_apart():
+    rows = [np.array(v) for v in ([0.5, np.nan], [0.1, 0.3], [0.2, 0.4])]
+    found = smoothness.Tightness(*rows, "exact", np.array([True, False]), np.ones(2))
+    assert "of 1 whose distance is not settled, at most 0.750" in str(found)
+    settled = smoothness.Tightness(*rows, "exact", np.array([True, True]), np.ones(2))
+    assert "not settled" not in str(settled)
+
+
 def test_a_small_sweep():
     rows = smoothness.capacity_sweep(
         Disk(), widths=(8,), activations=("relu", "minmax"), seeds=2, steps=200, examples=1024,
