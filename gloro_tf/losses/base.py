@@ -27,9 +27,6 @@ class CertifiedLoss(keras.losses.Loss):
     Labels are integers or one-hot rows; the loss is one value per example, which Keras reduces.
     """
 
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        raise NotImplementedError
-
 
 class MarginLoss(keras.losses.Loss):
     """Base class of losses that see the margin constants of the label.
