@@ -133,7 +133,10 @@ def _check_path(path, format, overwrite):
     if not os.path.lexists(path):
         above = next(parent for parent in path.absolute().parents if parent.exists())
         if not above.is_dir():
-            raise NotADirectoryError(f"`path` must lie in a folder. Received: path='{path}'")
+            raise NotADirectoryError(
+                f"`path` must lie in a folder. Received: path='{path}', below the file '{above}'. "
+                "Nothing was changed. Pass another path."
+            )
         return path
     if not overwrite:
         raise FileExistsError(
