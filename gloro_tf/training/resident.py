@@ -10,7 +10,7 @@ from gloro_tf.data.on_device import on_device
 class Resident:
     """Runs the steps of a compiled model, data and augmentation inside one JAX program.
 
-    The uint8 images lie on the device. A call scans over many steps: each gathers its rows, divides
+    The uint8 images lie on the device. A call loops over many steps: each gathers its rows, divides
     by 255, augments, sets the scheduled values, and does what Keras' own `train_step` does. What a
     step sees depends on the seed and its number only, so a run that is killed at the end of an
     epoch continues exactly. float32 products use full precision (no TF32).
@@ -23,7 +23,7 @@ class Resident:
         augmentation: str. As in `gloro_tf.data.on_device`.
         seed: int.
         schedules: list of schedule callbacks (`gloro_tf.callbacks`).
-        steps_per_call: int. At most; the largest divisor of an epoch's steps is taken.
+        steps_per_call: int. At most; an epoch is cut into as few calls, and as even ones, as can be.
     """
 
     def __init__(
@@ -39,7 +39,8 @@ class Resident:
 
         self.model, self.schedules = model, schedules
         self.steps, self.batch_size = len(labels) // batch_size, batch_size
-        self.per_call = max(k for k in range(1, steps_per_call + 1) if self.steps % k == 0)
+        calls = max(1, -(-self.steps // steps_per_call))
+        self.per_call = -(-self.steps // calls)
         self._images, self._labels = jnp.asarray(images), jnp.asarray(labels, "int32")
         self._augment = on_device(augmentation)
         self._key = jax.random.key(seed)
@@ -66,7 +67,8 @@ class Resident:
                     return group, index
         raise ValueError(f"The schedule of '{variable.path}' moves no variable of the model.")
 
-    def _many_steps(self, state, images, labels, orders, numbers, values):
+    def _many_steps(self, state, images, labels, count, orders, numbers, values):
+        """The first `count` of the steps given; a shorter call needs no program of its own."""
         import jax
         import jax.numpy as jnp
 
@@ -84,7 +86,15 @@ class Resident:
             )
             return tuple(list(group) for group in state), logs
 
-        return jax.lax.scan(step, state, (orders, numbers, values))
+        def numbered(index, carried):
+            given = jax.tree.map(lambda rows: rows[index], (orders, numbers, values))
+            return step(carried[0], given)
+
+        first = jax.tree.map(lambda rows: rows[0], (orders, numbers, values))
+        logs = jax.tree.map(
+            lambda like: jnp.zeros(like.shape, like.dtype), jax.eval_shape(step, state, first)[1]
+        )
+        return jax.lax.fori_loop(0, count, numbered, (state, logs))
 
     def run_epoch(self, epoch, epochs, progress=lambda step, logs: None):
         """Trains one epoch; returns its logs. `progress(step, logs)` is called after each call."""
@@ -99,7 +109,8 @@ class Resident:
         order = order[: self.steps * self.batch_size].reshape(self.steps, self.batch_size)
         logs = {}
         for start in range(0, self.steps, self.per_call):
-            chunk = np.arange(start, start + self.per_call)
+            end = min(start + self.per_call, self.steps)
+            chunk = np.minimum(np.arange(start, start + self.per_call), self.steps - 1)
             values = [
                 [s.value_at(epoch + i / self.steps, epochs) for s in self.schedules] for i in chunk
             ]
@@ -107,10 +118,16 @@ class Resident:
             numbers = (epoch * self.steps + chunk).astype("uint32")
             with jax.default_matmul_precision("highest"):
                 state, found = self._call(
-                    state, self._images, self._labels, order[chunk], numbers, values
+                    state,
+                    self._images,
+                    self._labels,
+                    end - start,
+                    order[chunk],
+                    numbers,
+                    values,
                 )
-            logs = {name: float(value[-1]) for name, value in found.items()}
-            progress(start + self.per_call, logs)
+            logs = {name: float(value) for name, value in found.items()}
+            progress(end, logs)
         for variables, group in zip(self._groups(), state, strict=True):
             for variable, value in zip(variables, group, strict=True):
                 variable.assign(value)
