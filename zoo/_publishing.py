@@ -162,21 +162,36 @@ def shorten(values, mantissa_bits):
 
 
 def store(arrays, stem):
-    """Writes `{key: array}` in parts; returns their names, sizes and hashes."""
+    """Writes `{key: array}` in parts; returns their names, sizes and hashes.
+
+    What exceeds `PACKAGE_BYTES` goes to `weights/large`, which no wheel holds; what exceeds
+    `FILE_BYTES` a file or `MODEL_BYTES` is refused and leaves nothing.
+    """
     folder = _registry.FOLDER / "weights"
     parts = preset.split(arrays)
-    entries = []
-    for number, arrays in enumerate(parts):
-        suffix = f".{number}" if len(parts) > 1 else ""
-        path = folder / f"{stem}{suffix}.npz"
-        preset.write_arrays(path, arrays)
-        size = path.stat().st_size
-        if size > FILE_BYTES:
-            raise ValueError(f"'{path}' has {size} bytes, more than {FILE_BYTES}.")
-        entries.append({"file": path.name, "bytes": size, "sha256": preset.sha256(path)})
-    if sum(entry["bytes"] for entry in entries) > MODEL_BYTES:
-        raise ValueError(f"The weights exceed {MODEL_BYTES} bytes. Keep fewer mantissa bits.")
-    return entries
+    names = [f"{stem}.{number}.npz" for number in range(len(parts))]
+    paths = [folder / name for name in (names if len(parts) > 1 else [f"{stem}.npz"])]
+    try:
+        for path, part in zip(paths, parts, strict=True):
+            preset.write_arrays(path, part)
+        sizes = [path.stat().st_size for path in paths]
+        if max(sizes) > FILE_BYTES or sum(sizes) > MODEL_BYTES:
+            raise ValueError(
+                f"The weights must be at most {FILE_BYTES} bytes a file and {MODEL_BYTES} in all. "
+                f"Received: files of {sizes} bytes, {sum(sizes)} in all. Keep fewer bits of them: "
+                "`mantissa_bits=7` (--mantissa_bits=7)."
+            )
+        if sum(sizes) > PACKAGE_BYTES:
+            (folder / "large").mkdir(exist_ok=True)
+            paths = [path.replace(folder / "large" / path.name) for path in paths]
+    except BaseException:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        raise
+    return [
+        {"file": path.name, "bytes": size, "sha256": preset.sha256(path)}
+        for path, size in zip(paths, sizes, strict=True)
+    ]
 
 
 def save(card):

@@ -109,9 +109,11 @@ def _one(card, entry, mirrors, folder, offline, verbose):
 
 
 def _in_package(card, entry):
-    """The file that came with the package or the checkout, if there is one."""
-    path = _registry.FOLDER / "weights" / entry["file"]
-    if not path.exists():
+    """The file that came with the package, or, if it is large, with the checkout; or `None`."""
+    folder = _registry.FOLDER / "weights"
+    paths = [where / entry["file"] for where in (folder, folder / "large")]
+    path = next((path for path in paths if path.exists()), None)
+    if path is None:
         return None
     if sha256(path) != entry["sha256"]:
         raise ValueError(

@@ -1,7 +1,9 @@
 """What ships in the zoo is what its cards say."""
 
+import configparser
 import dataclasses
 import json
+import pathlib
 import shutil
 
 import keras
@@ -15,6 +17,7 @@ from zoo import _publishing, _registry
 from zoo.__main__ import main
 
 SMALL = "cholesky_mlp_5x256.mnist"
+CARD = zoo.card(SMALL)
 
 
 def test_names():
@@ -171,6 +174,33 @@ def test_a_run_becomes_an_entry(own_zoo, tmp_path, capsys, monkeypatch):
     assert abs(result["clean_accuracy"] - report["clean_accuracy"]) < 0.02
     assert main(["publish", str(run), "Bad Name", *flags]) == 1
     assert "`name` must be" in capsys.readouterr().err
+
+
+def test_large_weights_stay_out_of_the_wheel(own_zoo, monkeypatch):
+    """Which `package_data` takes from `weights`, and from no folder in it."""
+    setup = configparser.ConfigParser()
+    setup.read(pathlib.Path(__file__).parents[2] / "setup.cfg")
+    patterns = setup["options.package_data"]["zoo"].split(", ")
+    arrays = {"a": np.random.default_rng(0).normal(size=1000).astype("float32")}
+    (small,) = _publishing.store(arrays, "small.digits@1")
+    monkeypatch.setattr(_publishing, "PACKAGE_BYTES", 1000)
+    (large,) = _publishing.store(arrays, "large.digits@1")
+    shipped = [path.name for pattern in patterns for path in own_zoo.glob(pattern)]
+    assert shipped == [small["file"]]
+    card = dataclasses.replace(CARD, name="large.digits", weights=[large])
+    _publishing.save(card)
+    (path,) = zoo.fetch("large.digits", offline=True)
+    assert path == own_zoo / "weights" / "large" / large["file"]
+
+
+@pytest.mark.parametrize("limit", ["FILE_BYTES", "MODEL_BYTES"])
+def test_weights_that_are_too_large_leave_nothing(own_zoo, monkeypatch, limit):
+    monkeypatch.setattr(_publishing, limit, 1000)
+    with pytest.raises(
+        ValueError, match=" 1000 (bytes a file|in all)(.|\n)*Received(.|\n)*mantissa_bits=7"
+    ):
+        _publishing.store({"a": np.arange(5000.0) ** 0.5}, "toy.digits@1")
+    assert not list((own_zoo / "weights").iterdir())
 
 
 def test_a_changed_weight_file_is_refused(own_zoo, tmp_path):
