@@ -243,7 +243,14 @@ class GloroModel(Certifying, Guards, Saving, keras.Model):
         """Trains as `keras.Model.fit` does; ends a frozen state first, and checks arrays."""
         checks.check_arrays(x, y, self.classes, training=True)
         self.unfreeze()
+        self._build_optimizer()
         return super().fit(x, y, *args, **kwargs)
+
+    def _build_optimizer(self):
+        # TensorFlow would trace the step a second time after one that creates variables.
+        if keras.backend.backend() == "tensorflow" and not getattr(self.optimizer, "built", True):
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
 
     def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Evaluates as `keras.Model.evaluate` does: with the bound if frozen, else the estimate."""

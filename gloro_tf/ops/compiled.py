@@ -24,7 +24,7 @@ def compiled(
     if backend == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(function)
+        return tf.function(function, autograph=False)
     if backend != "jax":
         return function
     import jax

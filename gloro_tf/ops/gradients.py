@@ -53,7 +53,7 @@ def _tensorflow(model, objective, compiled):
         gradient = tape.gradient(values, x, unconnected_gradients="zero")
         return values, gradient
 
-    return tf.function(run) if compiled else run
+    return tf.function(run, autograph=False) if compiled else run
 
 
 def _jax(model, objective, compiled):

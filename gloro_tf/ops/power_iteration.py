@@ -11,6 +11,8 @@ from keras import ops
 
 from gloro_tf.types import Tensor
 
+UNROLLED = 2  # a training step takes that many by default
+
 
 def normalize(x: Tensor) -> Tensor:
     """Scales each entry of a batch to unit L2 norm; an exactly zero entry stays zero.
@@ -60,6 +62,12 @@ def power_iterate(
     Returns:
         The normalised iterate, without gradient.
     """
-    for _ in range(steps):
-        iterate = normalize(adjoint(normalize(apply(iterate))))
+
+    def move(_, iterate):
+        return normalize(adjoint(normalize(apply(iterate))))
+
+    if steps > UNROLLED:  # traced once, not once for each step
+        return ops.stop_gradient(ops.fori_loop(0, steps, move, iterate))
+    for number in range(steps):
+        iterate = move(number, iterate)
     return ops.stop_gradient(iterate)

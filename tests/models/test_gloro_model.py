@@ -225,6 +225,20 @@ def test_training_moves_the_iterates_and_evaluation_does_not_change_predictions(
     assert 0.5 * bound < estimate <= bound * (1 + 1e-5)
 
 
+def test_a_step_of_many_power_iterations_is_compiled_once(monkeypatch):
+    traced, compute = [], gloro_tf.GloroModel.compute_loss
+    monkeypatch.setattr(
+        gloro_tf.GloroModel, "compute_loss", lambda *args: traced.append(0) or compute(*args)
+    )
+    x, y = blobs()
+    model = tiny(power_iterations=9)
+    model.compile(loss="emma")
+    model.fit(x, y, verbose=0)
+    assert len(traced) == 1 or keras.backend.backend() != "tensorflow"
+    bound = gloro_tf.lipschitz.bound(model.logits_model)
+    assert 0.99 * bound < model.layer_estimates()["model"] <= bound * (1 + 1e-5)
+
+
 def test_estimate_gradient_is_that_of_the_singular_value():
     if keras.backend.backend() != "tensorflow":
         pytest.skip("uses GradientTape")

@@ -36,6 +36,16 @@ def test_power_iteration_at_every_scale(scale):
     assert truth * 0.99 <= value <= truth * (1 + 1e-5)
 
 
+def test_many_steps_at_once_are_as_many_single_ones():
+    matrix = np.random.default_rng(0).normal(size=(12, 8)).astype("float32")
+    maps = lambda x: ops.matmul(x, matrix), lambda y: ops.matmul(y, matrix.T)
+    one = many = ops.ones((1, 12)) / 12**0.5
+    for _ in range(7):
+        one = power_iterate(*maps, one, 1)
+    many = power_iterate(*maps, many, 7)
+    np.testing.assert_allclose(to_numpy(many), to_numpy(one), atol=1e-6)
+
+
 def test_zero_stays_zero():
     zero = ops.zeros((2, 3))
     assert not to_numpy(normalize(zero)).any()
