@@ -51,7 +51,7 @@ def publish(run, name, *, recipe, summary, paper, hardware, authors, mantissa_bi
             variable.assign(shorten(values, mantissa_bits))
     model.freeze(verbose=1)
     revision = _registry.newest_revision(name) + 1
-    weights = store(preset.arrays_of(model), f"{name}@{revision}")
+    weights = store(preset.arrays_of(model, free=False), f"{name}@{revision}")
     card = Card(
         name=name,
         revision=revision,

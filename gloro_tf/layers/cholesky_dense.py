@@ -93,6 +93,18 @@ class CholeskyDense(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)
 
+    def free_variables(self) -> list[keras.Variable]:
+        """The variables that inference does not read: what `orthogonal_kernel` is made from."""
+        return [self.kernel, self.gamma] if self.residual else [self.kernel]
+
+    def set_free_variables(self) -> None:
+        """Sets them so that training goes on from the stored kernel, which shrinks by 1/2000 there."""
+        kernel = ops.convert_to_numpy(self.orthogonal_kernel)
+        if self.residual:
+            kernel = (kernel - np.eye(self.units, dtype="float32")) / self.residual
+            self.gamma.assign(np.ones(self.units))
+        self.kernel.assign(kernel)
+
     def _orthogonalize(self):
         kernel = ops.convert_to_tensor(self.kernel)
         if self.residual:

@@ -10,6 +10,8 @@ import zipfile
 import keras
 import numpy as np
 
+from gloro_tf.layers import CholeskyDense
+
 CONFIG, WEIGHTS, SUMS = "config.json", "model.weights.npz", "SHA256SUMS"
 PART_BYTES = 2**24
 _TABLES = "frozen/"
@@ -44,21 +46,47 @@ def rebuild(config, certified=True):
     return model
 
 
-def arrays_of(model):
+def arrays_of(model, free=True):
     """Returns `{key: array}` of a `GloroModel`: the weights of its logits, in order, and, if it is
-    frozen, its tables. Power iterates and optimiser state are left out."""
+    frozen, its tables. Power iterates and optimiser state are left out.
+
+    Without `free`, so are the variables that inference does not read: of a `CholeskyDense` the free
+    kernel beside the orthonormal one. `set_arrays` sets them from what there is.
+    """
+    variables = _keyed(model)
+    left_out = set() if free else _free_keys(model, variables)
     arrays = {
-        f"{number:04d}:{variable.path}": keras.ops.convert_to_numpy(variable)
-        for number, variable in enumerate(model.logits_model.variables)
+        key: keras.ops.convert_to_numpy(variable)
+        for key, variable in variables.items()
+        if key not in left_out
     }
     tables = model.frozen_tables() if model.is_frozen else {}
     return arrays | {f"{_TABLES}{name}": table for name, table in tables.items()}
 
 
+def _keyed(model):
+    return {f"{n:04d}:{v.path}": v for n, v in enumerate(model.logits_model.variables)}
+
+
+def _orthonormal_layers(model):
+    layers = model.logits_model._flatten_layers(include_self=False)
+    return [layer for layer in layers if isinstance(layer, CholeskyDense)]
+
+
+def _free_keys(model, variables):
+    """The keys of the variables that inference does not read."""
+    free = {id(v) for layer in _orthonormal_layers(model) for v in layer.free_variables()}
+    return {key for key, variable in variables.items() if id(variable) in free}
+
+
 def set_arrays(model, arrays):
     """Gives a model the arrays that `arrays_of` returned; names and shapes must agree."""
-    variables = {f"{n:04d}:{v.path}": v for n, v in enumerate(model.logits_model.variables)}
+    variables = _keyed(model)
     weights = {k: v for k, v in arrays.items() if not k.startswith(_TABLES)}
+    free = _free_keys(model, variables)
+    lean = bool(free) and free.isdisjoint(weights)
+    if lean:
+        variables = {key: v for key, v in variables.items() if key not in free}
     if list(variables) != list(weights):
         different = sorted(set(variables) ^ set(weights)) or ["their order"]
         raise ValueError(
@@ -72,6 +100,9 @@ def set_arrays(model, arrays):
             )
     for key, variable in variables.items():
         variable.assign(weights[key])
+    if lean:
+        for layer in _orthonormal_layers(model):
+            layer.set_free_variables()
     tables = {k.removeprefix(_TABLES): v for k, v in arrays.items() if k.startswith(_TABLES)}
     if tables:
         model.restore_frozen(tables)

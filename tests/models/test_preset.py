@@ -120,3 +120,22 @@ def test_a_stride_changed_by_hand_ends_the_frozen_state():
     net.get_layer("conv_1").dilation_rate = (2, 2)
     with pytest.raises(RuntimeError, match="changed since"):
         model.certify(x)
+
+
+def test_free_kernels_can_be_left_out(model, x):
+    """They come back such that the function is the same, and training goes on from it."""
+    lean, whole = preset.arrays_of(model, free=False), preset.arrays_of(model)
+    assert len(whole) - len(lean) == 4  # the kernels of two necks; kernel and gamma of the dense
+    net = gloro_tf.models.LiResNet(1, 4, (8, 8, 1), 3, dense_width=8, dense_depth=1)
+    again = preset.set_arrays(gloro_tf.GloroModel(model=net, epsilon=0.1), lean)
+    assert again.is_frozen
+    logits = [keras.ops.convert_to_numpy(m.logits_model(x)) for m in (again, model)]
+    np.testing.assert_array_equal(*logits)
+    for layer in net.layers:
+        if isinstance(layer, gloro_tf.layers.CholeskyDense):
+            fresh = keras.ops.convert_to_numpy(layer._orthogonalize())
+            stored = keras.ops.convert_to_numpy(layer.orthogonal_kernel)
+            np.testing.assert_allclose(fresh, stored, atol=1e-3)
+    lean.pop(next(iter(lean)))
+    with pytest.raises(ValueError, match="another architecture"):
+        preset.set_arrays(again, lean)
