@@ -89,6 +89,15 @@ def check_probability(**arguments):
             raise ValueError(f"`{name}` must be a number in (0, 1). Received: {name}={value!r}")
 
 
+def check_accuracies(**arguments):
+    """Refuses what is neither None nor a share of examples."""
+    for name, value in arguments.items():
+        if value is not None and (not isinstance(value, numbers.Real) or not 0 <= value <= 1):
+            raise ValueError(
+                f"`{name}` must be a number in [0, 1], or None. Received: {name}={value!r}"
+            )
+
+
 def check_labels(y, classes, points=None):
     """Labels as `(n,)` int64; of shape `(n, 1)` they are flattened."""
     y = np.asarray(y)

@@ -11,7 +11,13 @@ import numpy as np
 
 from gloro_tf.membership import curves
 from gloro_tf.membership._binomial import clopper_pearson, incomplete_beta
-from gloro_tf.membership._checks import as_scores, check_probability, check_rates, check_scores
+from gloro_tf.membership._checks import (
+    as_scores,
+    check_accuracies,
+    check_probability,
+    check_rates,
+    check_scores,
+)
 from gloro_tf.types import Array, ArrayLike
 
 if TYPE_CHECKING:
@@ -125,6 +131,7 @@ def evaluate(
         ValueError: naming the argument.
     """
     check_probability(prior=prior)
+    check_accuracies(train_accuracy=train_accuracy, test_accuracy=test_accuracy)
     fpr = check_rates(fpr)
     scores, is_member = check_scores(scores, is_member)
     area, error = curves.auc(scores, is_member)

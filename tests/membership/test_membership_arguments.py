@@ -84,6 +84,8 @@ CALLS = {
     "`bound` must come after": lambda: Calibrator().bound,
     "`calibrator` must be a fitted": lambda: evaluate(SCORES, INSIDE, calibrator=Calibrator()),
     "`threshold` must be numbers": lambda: evaluate(SCORES, INSIDE, threshold=np.nan),
+    "`train_accuracy` must be a number in": lambda: evaluate(SCORES, INSIDE, train_accuracy=3),
+    "`test_accuracy` must be a number in": lambda: evaluate(SCORES, INSIDE, test_accuracy=np.nan),
     "`scores` must be real": lambda: evaluate(SCORES + 1j, INSIDE),
     "`share`": lambda: curves.top_precision(SCORES, INSIDE, 2.0),
     "`values`": lambda: membership.interval_over_targets([]),
