@@ -1,4 +1,7 @@
 import dataclasses
+import pathlib
+import re
+import shlex
 
 import keras
 import numpy as np
@@ -7,6 +10,7 @@ import pytest
 import gloro_tf
 from gloro_tf.training import Recipe
 from zoo import recipes
+from zoo.__main__ import COMMANDS, parser
 
 SHAPES = {
     "mnist": ((28, 28, 1), 10),
@@ -48,3 +52,20 @@ def test_says_its_command(name):
 def test_unknown_names_are_met_with_the_nearest():
     with pytest.raises(ValueError, match="`recipe` must be one of .*Did you mean 'mnist_eps030'"):
         recipes.find("mnist_eps03")
+
+
+def test_the_commands_for_a_gpu_are_understood():
+    """The flags of docs/recipes.md are those of `train.py` and `python -m zoo`."""
+    root = pathlib.Path(__file__).parents[2]
+    text = (root / "docs" / "recipes.md").read_text()
+    block = text.split("```bash\n")[1].split("```")[0].replace("\\\n", " ")
+    lines = [shlex.split(line) for line in block.splitlines()]
+    train = [line for line in lines if "train.py" in line]
+    assert len(train) == 1 and train[0][0] == "KERAS_BACKEND=jax"
+    fields = [field.name for field in dataclasses.fields(Recipe)]
+    defined = [*fields, *re.findall(r'flags.DEFINE_\w+\("(\w+)"', (root / "train.py").read_text())]
+    given = [word[2:].partition("=")[0] for word in train[0] if word.startswith("--")]
+    assert {"recipe", "resident", "mixed_precision", "time_budget"} <= set(given) <= set(defined)
+    for line in lines:
+        if line[1:3] == ["-m", "zoo"]:
+            assert parser().parse_args(line[3:]).command in COMMANDS

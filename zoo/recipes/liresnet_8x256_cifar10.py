@@ -1,8 +1,11 @@
-"""CIFAR-10 at radius 36/255 with a LiResNet for twenty minutes of one GPU.
+r"""CIFAR-10 at radius 36/255 with a LiResNet for twenty minutes of one GPU.
 
 Paper: Hu et al., A Recipe for Improved Certifiable Robustness, ICLR 2024. Not trained here yet.
 
-    python train.py --recipe=liresnet_8x256_cifar10 --data_dir=...
+    KERAS_BACKEND=jax python train.py --recipe=liresnet_8x256_cifar10 --data_dir=... --resident \
+        --mixed_precision --time_budget=20 --workdir=runs/liresnet_8x256
+
+The time fixes the epochs; docs/recipes.md has the commands that make an entry of the zoo of the run.
 """
 
 from gloro_tf.training import Recipe
@@ -20,6 +23,7 @@ RECIPE = Recipe(
     epsilon_schedule="0.1 linear 50% 1.5",
     augmentation="flip+crop.4",
     clip_norm=3.0,
+    ema=0.999,
     power_iterations=2,
     validation=0.0,
 )
