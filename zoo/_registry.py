@@ -37,7 +37,16 @@ def names(
         dataset: optional str. Only models of this data set.
         kind: str. `"classifier"` for the models that certify, `"self_correcting"` for networks whose
             outputs obey properties, `None` for all.
+
+    Raises:
+        ValueError: for another `kind`, or a `pattern` that is no string.
     """
+    if not isinstance(pattern, str):
+        raise ValueError(f"`pattern` must be a string. Received: pattern={pattern!r}")
+    if kind not in ("classifier", "self_correcting", None):
+        raise ValueError(
+            f"`kind` must be 'classifier', 'self_correcting' or None. Received: kind={kind!r}"
+        )
     cards = _cards(CARDS)
     newest = {name: revisions[max(revisions)] for name, revisions in cards.items()}
     return sorted(

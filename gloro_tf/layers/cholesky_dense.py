@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from gloro_tf.layers._checks import check_positive
+from gloro_tf.layers._checks import check_number, check_positive
 from gloro_tf.ops import cholesky_orthogonalize
 from gloro_tf.types import Config, Shape, Tensor
 
@@ -45,7 +45,7 @@ class CholeskyDense(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.units = check_positive("units", units)
-        self.residual = float(residual)
+        self.residual = float(check_number("residual", residual, "a finite number"))
         if kernel_initializer is None:
             normal = keras.initializers.RandomNormal(stddev=1 / units)
             kernel_initializer = normal if residual else "orthogonal"

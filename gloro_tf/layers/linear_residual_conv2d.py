@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from gloro_tf.layers._checks import check_fraction, check_positive
+from gloro_tf.layers._checks import check_fraction, check_number, check_positive
 from gloro_tf.types import Config, Shape, Tensor
 
 
@@ -52,7 +52,8 @@ class LinearResidualConv2D(keras.layers.Layer):
         super().__init__(**kwargs)
         if check_positive("kernel_size", kernel_size) % 2 == 0:
             raise ValueError(f"`kernel_size` must be odd. Received: kernel_size={kernel_size}")
-        self.kernel_size, self.scale = kernel_size, float(scale)
+        self.kernel_size = kernel_size
+        self.scale = float(check_number("scale", scale, "a finite number"))
         self.centering, self.momentum = bool(centering), check_fraction("momentum", momentum)
         self.input_spec = keras.layers.InputSpec(ndim=4)
 

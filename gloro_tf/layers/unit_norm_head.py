@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from gloro_tf.layers._checks import check_positive
 from gloro_tf.types import Config, Shape, Tensor
 
 
@@ -31,9 +32,7 @@ class UnitNormHead(keras.layers.Layer):
 
     def __init__(self, units: int, kernel_initializer: Any = "orthogonal", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if units < 1:
-            raise ValueError(f"`units` must be positive. Received: units={units}")
-        self.units = units
+        self.units = check_positive("units", units)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.input_spec = keras.layers.InputSpec(ndim=2)
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from gloro_tf.layers._checks import check_number
 from gloro_tf.losses.base import CertifiedLoss, label_matrix
 from gloro_tf.types import Config, Tensor
 
@@ -31,8 +32,7 @@ class Crossentropy(CertifiedLoss):
 
     def __init__(self, temperature: float = 1.0, name: str = "crossentropy", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
-        if temperature <= 0:
-            raise ValueError(f"`temperature` must be positive. Received: temperature={temperature}")
+        check_number("temperature", temperature, "positive", lambda value: value > 0)
         self.temperature = temperature
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from gloro_tf.layers._checks import check_fraction, check_number
 from gloro_tf.losses.base import MarginLoss
 from gloro_tf.types import Config, Tensor
 
@@ -39,10 +40,8 @@ class EMMA(MarginLoss):
         self, floor: float = 0.01, temperature: float = 1.0, name: str = "emma", **kwargs: Any
     ) -> None:
         super().__init__(name=name, **kwargs)
-        if not 0 <= floor <= 1:
-            raise ValueError(f"`floor` must lie in [0, 1]. Received: floor={floor}")
-        if temperature <= 0:
-            raise ValueError(f"`temperature` must be positive. Received: temperature={temperature}")
+        check_fraction("floor", floor)
+        check_number("temperature", temperature, "positive", lambda value: value > 0)
         self.floor, self.temperature = floor, temperature
 
     def shifted(self, labels: Tensor, logits: Tensor, growth: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from gloro_tf.layers._checks import check_number
 from gloro_tf.losses.emma import EMMA
 from gloro_tf.types import Config, Tensor
 
@@ -45,10 +46,8 @@ class LogitAnnealing(EMMA):
         **kwargs: Any,
     ) -> None:
         super().__init__(floor=floor, temperature=temperature, name=name, **kwargs)
-        if offset < 0:
-            raise ValueError(f"`offset` must be at least 0. Received: offset={offset}")
-        if power and power < 1:
-            raise ValueError(f"`power` must be 0 or at least 1. Received: power={power}")
+        check_number("offset", offset, "at least 0", lambda value: value >= 0)
+        check_number("power", power, "0 or at least 1", lambda value: value == 0 or value >= 1)
         self.offset, self.power = offset, power
 
     def from_margins(self, labels: Tensor, logits: Tensor, growth: Tensor) -> Tensor:

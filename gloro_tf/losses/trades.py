@@ -7,6 +7,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from gloro_tf.layers._checks import check_number
 from gloro_tf.losses.base import CertifiedLoss, label_matrix
 from gloro_tf.types import Config, Tensor
 
@@ -44,8 +45,7 @@ class Trades(CertifiedLoss):
         super().__init__(name=name, **kwargs)
         if kind not in ("kl", "ce"):
             raise ValueError(f"`kind` must be 'kl' or 'ce'. Received: kind={kind!r}")
-        if weight < 0:
-            raise ValueError(f"`weight` must not be negative. Received: weight={weight}")
+        check_number("weight", weight, "at least 0", lambda value: value >= 0)
         self.weight, self.kind = float(weight), kind
         self._variable = None
 

@@ -62,11 +62,13 @@ def check_arrays(x, y, classes, training):
 
 
 def check_shape(x, model):
-    """Refuses inputs of the right rank and another shape, which would fail inside of a layer."""
+    """Refuses inputs of another shape, which would fail inside of a layer."""
     shape = getattr(model, "input_shape", None)
-    if not isinstance(shape, tuple) or x.ndim != len(shape):
+    if not isinstance(shape, tuple):
         return
-    if any(known not in (None, given) for known, given in zip(shape[1:], x.shape[1:], strict=True)):
+    if x.ndim != len(shape) or any(
+        known not in (None, given) for known, given in zip(shape[1:], x.shape[1:], strict=True)
+    ):
         raise ValueError(
             f"`x` must have the shape (n, {', '.join(map(str, shape[1:]))}) of the model's inputs. "
             f"Received: {x.shape}"

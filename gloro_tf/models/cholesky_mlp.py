@@ -8,6 +8,7 @@ from typing import Any, Self
 import keras
 
 from gloro_tf.layers import CholeskyDense, MinMax, UnitNormHead
+from gloro_tf.layers._checks import check_shape, check_whole
 from gloro_tf.types import Config
 
 
@@ -39,10 +40,8 @@ class CholeskyMLP(keras.Model):
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
-        if depth < 1:
-            raise ValueError(f"`depth` must be at least 1. Received: depth={depth}")
-        if classes < 2:
-            raise ValueError(f"`classes` must be at least 2. Received: classes={classes}")
+        depth, classes = check_whole("depth", depth, 1), check_whole("classes", classes, 2)
+        check_shape(input_shape)
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
         inputs = keras.Input(tuple(input_shape))
         x = keras.layers.Flatten(dtype=policy, name="flatten")(inputs)

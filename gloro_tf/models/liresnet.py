@@ -17,6 +17,7 @@ from gloro_tf.layers import (
     SpaceToDepth,
     UnitNormHead,
 )
+from gloro_tf.layers._checks import check_shape, check_whole
 from gloro_tf.types import Config
 
 ACTIVATIONS = {
@@ -94,7 +95,8 @@ class LiResNet(keras.Model):
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
-        _check(depth, width, input_shape, classes, variant, activation, dense_depth)
+        _check(depth, width, input_shape, classes, variant, activation, dense_width, dense_depth)
+        _check_patches(stem, neck)
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
         stem = tuple(stem or _stem(min(input_shape[:2]), width, variant))
         published = VARIANTS[variant]
@@ -207,23 +209,33 @@ def _neck(shape):
     return next(patch for patch in (4, 2, 1) if shape[1] % patch == shape[2] % patch == 0)
 
 
-def _check(depth, width, input_shape, classes, variant, activation, dense_depth):
-    for name, value, least in (("depth", depth, 1), ("width", width, 2), ("classes", classes, 2)):
-        if value < least or (name == "width" and value % 2):
-            even = " and even" if name == "width" else ""
-            raise ValueError(f"`{name}` must be at least {least}{even}. Received: {name}={value}")
+def _check(depth, width, input_shape, classes, variant, activation, dense_width, dense_depth):
+    check_whole("depth", depth, 1)
+    check_whole("classes", classes, 2)
+    if dense_depth is not None:
+        check_whole("dense_depth", dense_depth, 0)
+    for name, value in (("width", width), ("dense_width", dense_width)):
+        if (value is not None or name == "width") and check_whole(name, value, 2) % 2:
+            raise ValueError(f"`{name}` must be even. Received: {name}={value}")
     for name, value, known in (
         ("variant", variant, VARIANTS),
         ("activation", activation, ACTIVATIONS),
     ):
-        if value not in known:
+        if not isinstance(value, str) or value not in known:
             raise ValueError(f"`{name}` must be one of {list(known)}. Received: {name}={value!r}")
-    if len(input_shape) != 3:
-        raise ValueError(
-            "`input_shape` must be (height, width, channels). Received: "
-            f"input_shape={tuple(input_shape)}"
-        )
+    check_shape(input_shape, ("height", "width", "channels"))
     if variant == "neurips" and dense_depth not in (None, 1):
         raise ValueError(
             f"`dense_depth` must be 1 with variant='neurips'. Received: dense_depth={dense_depth}"
         )
+
+
+def _check_patches(stem, neck):
+    if neck is not None:
+        check_whole("neck", neck, 1)
+    if stem is None:
+        return
+    if not isinstance(stem, (tuple, list)) or len(stem) != 2:
+        raise ValueError(f"`stem` must be (kernel_size, stride). Received: stem={stem!r}")
+    for value in stem:
+        check_whole("stem", value, 1)

@@ -93,3 +93,21 @@ def test_a_cloned_layer_is_saved(layer, tmp_path):
     again = keras.saving.load_model(tmp_path / "net.keras")
     x = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
     np.testing.assert_array_equal(net.predict(x, verbose=0), again.predict(x, verbose=0))
+
+
+@pytest.mark.parametrize(
+    "make, name",
+    [
+        (lambda: gloro_tf.layers.LinearResidualConv2D("a"), "kernel_size"),
+        (lambda: gloro_tf.layers.LinearResidualConv2D(scale=float("nan")), "scale"),
+        (lambda: gloro_tf.layers.LinearResidualConv2D(momentum="a"), "momentum"),
+        (lambda: gloro_tf.layers.CholeskyDense(4, residual=float("nan")), "residual"),
+        (lambda: gloro_tf.layers.UnitNormHead(1.5), "units"),
+        (lambda: gloro_tf.layers.BetaAbs("a"), "beta"),
+        (lambda: gloro_tf.models.CholeskyMLP(1.5, 4, (4,), 2), "depth"),
+        (lambda: gloro_tf.models.CholeskyMLP(1, 4, 4, 2), "input_shape"),
+    ],
+)
+def test_bad_arguments(make, name):
+    with pytest.raises(ValueError, match=f"`{name}` must (.*)Received: {name}="):
+        make()

@@ -148,6 +148,12 @@ def test_close_names_are_suggested():
         lambda: losses.Trades(kind="l2"),
         lambda: losses.EMMA(floor=2),
         lambda: losses.EMMA(temperature=0),
+        lambda: losses.EMMA(temperature=float("nan")),
+        lambda: losses.EMMA(temperature="1"),
+        lambda: losses.EMMA(floor="1"),
+        lambda: losses.LogitAnnealing(power=float("nan")),
+        lambda: losses.LogitAnnealing(offset=-1),
+        lambda: losses.Trades(weight=float("inf")),
     ],
 )
 def test_bad_arguments(make):

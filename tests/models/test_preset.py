@@ -139,3 +139,8 @@ def test_free_kernels_can_be_left_out(model, x):
     lean.pop(next(iter(lean)))
     with pytest.raises(ValueError, match="another architecture"):
         preset.set_arrays(again, lean)
+
+
+def test_one_image_without_its_batch_is_refused_by_name(model, x):
+    with pytest.raises(ValueError, match=r"`x` must have the shape \(n, 8, 8, 1\)"):
+        model.certify(x[0])

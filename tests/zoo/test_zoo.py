@@ -25,6 +25,9 @@ def test_names():
     assert SMALL in names and names == sorted(names, key=lambda n: n)
     assert zoo.list("cholesky*", dataset="mnist") == [SMALL]
     assert zoo.list(dataset="none") == []
+    for wrong in ({"kind": "certified"}, {"pattern": 3}):
+        with pytest.raises(ValueError, match=f"`{next(iter(wrong))}` must be"):
+            zoo.list(**wrong)
 
 
 @pytest.mark.parametrize("name", zoo.list())
