@@ -206,19 +206,28 @@ class ConvOperator(LinearOperator):
     def adjoint(self, y: Tensor, kernel: Tensor) -> Tensor:
         if self.is_explicit:
             y = y * ops.convert_to_tensor(self._outside)
-        height, width, per_group, _ = kernel.shape
-        kernel = ops.reshape(kernel, (height, width, per_group, self.groups, -1))
-        kernel = ops.transpose(ops.flip(kernel, axis=(0, 1)), (0, 1, 4, 3, 2))
-        kernel = ops.reshape(kernel, (height, width, kernel.shape[2], -1))
         before, after = self.geometry.reach
-        x = self._correlate(y, kernel, after, before)
+        x = self._correlate(y, self._turned(kernel), after, before)
         if self.is_explicit:
             x = x * ops.convert_to_tensor(self._inside)
         return x
 
+    def _turned(self, kernel):
+        """The kernel of the adjoint: turned by 180 degrees, inputs and outputs exchanged."""
+        kernel = ops.flip(kernel, axis=(0, 1))
+        if self.groups == 1:
+            return ops.transpose(kernel, (0, 1, 3, 2))
+        height, width, per_group, _ = kernel.shape
+        kernel = ops.reshape(kernel, (height, width, per_group, self.groups, -1))
+        kernel = ops.transpose(kernel, (0, 1, 4, 3, 2))
+        return ops.reshape(kernel, (height, width, kernel.shape[2], -1))
+
     def _correlate(self, x, kernel, before, after):
-        for axis, sign in enumerate(self._signs):
-            x = _wrap(x, axis + 1, before[axis], after[axis], sign)
+        if self.is_explicit:  # what lies beyond a seam is masked: zeros
+            x = ops.pad(x, ((0, 0), *zip(before, after, strict=True), (0, 0)))
+        else:
+            for axis, sign in enumerate(self._signs):
+                x = _wrap(x, axis + 1, before[axis], after[axis], sign)
         if self.groups == 1:
             return ops.conv(x, kernel, padding="valid", data_format="channels_last")
         return _grouped_correlation(x, kernel, self.groups)

@@ -27,22 +27,22 @@ def normalize(x: Tensor) -> Tensor:
     Returns:
         A tensor of the same shape.
     """
-    axes = tuple(range(1, len(x.shape)))
-    largest = ops.max(ops.abs(x), axis=axes, keepdims=True)
-    x = x / ops.where(largest > 0, largest, 1.0)
-    length = ops.sqrt(ops.sum(ops.square(x), axis=axes, keepdims=True))
-    return x / ops.where(length > 0, length, 1.0)
+    x = _to_unit_maximum(x)
+    length = ops.sqrt(ops.sum(ops.square(x), axis=_entries(x), keepdims=True))
+    return ops.divide_no_nan(x, length)
 
 
 def norm(x: Tensor) -> Tensor:
     """Returns the L2 norm of each entry of a batch, with gradient `x / ||x||` (zero at zero)."""
-    axes = tuple(range(1, len(x.shape)))
-    largest = ops.stop_gradient(ops.max(ops.abs(x), axis=axes, keepdims=True))
-    scale = ops.where(largest > 0, largest, 1.0)
-    square = ops.sum(ops.square(x / scale), axis=axes)
-    positive = square > 0
-    root = ops.sqrt(ops.where(positive, square, 1.0))
-    return ops.where(positive, ops.reshape(scale, (-1,)) * root, 0.0)
+    return ops.sum(x * ops.stop_gradient(normalize(x)), axis=_entries(x))
+
+
+def _entries(x):
+    return tuple(range(1, len(x.shape)))
+
+
+def _to_unit_maximum(x):
+    return ops.divide_no_nan(x, ops.max(ops.abs(x), axis=_entries(x), keepdims=True))
 
 
 def power_iterate(
@@ -64,7 +64,7 @@ def power_iterate(
     """
 
     def move(_, iterate):
-        return normalize(adjoint(normalize(apply(iterate))))
+        return normalize(adjoint(_to_unit_maximum(apply(iterate))))
 
     if steps > UNROLLED:  # traced once, not once for each step
         return ops.stop_gradient(ops.fori_loop(0, steps, move, iterate))
