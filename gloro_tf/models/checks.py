@@ -62,12 +62,20 @@ def check_arrays(x, y, classes, training):
 
 
 def check_shape(x, model):
-    """Refuses inputs of another shape, which would fail inside of a layer."""
+    """Refuses inputs of another shape, which would fail inside of a layer.
+
+    As Keras does, it takes a last axis of length 1 as present or absent.
+    """
     shape = getattr(model, "input_shape", None)
     if not isinstance(shape, tuple):
         return
-    if x.ndim != len(shape) or any(
-        known not in (None, given) for known, given in zip(shape[1:], x.shape[1:], strict=True)
+    given = x.shape
+    if len(given) == len(shape) - 1 and shape[-1] == 1:
+        given = (*given, 1)
+    elif len(given) == len(shape) + 1 and given[-1] == 1:
+        given = given[:-1]
+    if len(given) != len(shape) or any(
+        known not in (None, side) for known, side in zip(shape[1:], given[1:], strict=True)
     ):
         raise ValueError(
             f"`x` must have the shape (n, {', '.join(map(str, shape[1:]))}) of the model's inputs. "
