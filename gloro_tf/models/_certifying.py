@@ -139,8 +139,7 @@ class Certifying(Part):
         check_precision(self.logits_model)
         if getattr(x, "dtype", None) == np.uint8:
             check_images(x, uint8_ok=False)
-        x = np.asarray(x, "float32")
-        checks.check_shape(x, self.logits_model)
+        x = checks.fitted(np.asarray(x, "float32"), self.logits_model)
         if not len(x):
             return np.zeros((0, self.relaxation.k)), np.zeros((0, self.relaxation.k), "int64")
         tables = FrozenMargins(*[t.astype("float64") for t in self.frozen_tables().values()])

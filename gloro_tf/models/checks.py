@@ -61,14 +61,14 @@ def check_arrays(x, y, classes, training):
         check_labels(y, classes, examples=examples, allow_single_class=not training)
 
 
-def check_shape(x, model):
-    """Refuses inputs of another shape, which would fail inside of a layer.
+def fitted(x, model):
+    """Inputs in the model's shape; others are refused, which would fail inside of a layer.
 
-    As Keras does, it takes a last axis of length 1 as present or absent.
+    As in Keras, a last axis of length 1 may be absent, or too many.
     """
     shape = getattr(model, "input_shape", None)
     if not isinstance(shape, tuple):
-        return
+        return x
     given = x.shape
     if len(given) == len(shape) - 1 and shape[-1] == 1:
         given = (*given, 1)
@@ -81,6 +81,7 @@ def check_shape(x, model):
             f"`x` must have the shape (n, {', '.join(map(str, shape[1:]))}) of the model's inputs. "
             f"Received: {x.shape}"
         )
+    return x.reshape(given)
 
 
 def warn_unfrozen():

@@ -105,6 +105,16 @@ def test_nan_and_infinite_inputs_are_never_certified(frozen, digits):
     assert not frozen.certify(x).certified[:2].any()
 
 
+def test_a_last_axis_of_one_may_be_absent(frozen, digits):
+    x = digits[2][:8]
+    radius = frozen.certify(x).radius
+    for same in (x[..., 0], x[..., None]):
+        np.testing.assert_array_equal(frozen.certify(same).radius, radius)
+    for other in (x[0], x.reshape(8, -1), x[:, :7]):
+        with pytest.raises(ValueError, match="`x` must have the shape"):
+            frozen.certify(other)
+
+
 def test_only_a_fresh_frozen_model_certifies():
     x, y = blobs()
     model = tiny()
