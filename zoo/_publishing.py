@@ -186,7 +186,8 @@ def store(arrays, stem):
             paths = [path.replace(folder / "large" / path.name) for path in paths]
     except BaseException:
         for path in paths:
-            path.unlink(missing_ok=True)
+            for where in (folder, folder / "large"):
+                (where / path.name).unlink(missing_ok=True)
         raise
     return [
         {"file": path.name, "bytes": size, "sha256": preset.sha256(path)}
